@@ -1,0 +1,1 @@
+"""aisle_launcher."""
