@@ -32,7 +32,14 @@ def load(proto_root: Path) -> FileDescriptorSet:
     files = sorted(str(path.relative_to(proto_root)) for path in proto_root.rglob("*.proto"))
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "image.binpb"
-        command = [sys.executable, "-m", "grpc_tools.protoc", "-I.", "--include_source_info", f"--descriptor_set_out={image}"]
+        command = [
+            sys.executable,
+            "-m",
+            "grpc_tools.protoc",
+            "-I.",
+            "--include_source_info",
+            f"--descriptor_set_out={image}",
+        ]
         subprocess.run([*command, *files], cwd=proto_root, check=True)
         return FileDescriptorSet.FromString(image.read_bytes())
 

@@ -79,7 +79,9 @@ def hidden_modules(extra: str) -> set[str]:
 
 def import_all(part: str, extra: str) -> subprocess.CompletedProcess[str]:
     hidden = ",".join(sorted(hidden_modules(extra)))
-    return subprocess.run([sys.executable, "-c", PROGRAM, part, NOT_IMPORTED, hidden], capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [sys.executable, "-c", PROGRAM, part, NOT_IMPORTED, hidden], capture_output=True, text=True, check=False
+    )
 
 
 @pytest.mark.parametrize(("part", "extra"), PARTS.items())
@@ -96,7 +98,9 @@ def test_the_wall_can_fail() -> None:
 
 @pytest.mark.parametrize("service", ["governance", "trainer", "tuner", "registry", "ranker", "monitor"])
 def test_a_serving_process_does_not_import_torch(service: str) -> None:
-    program = f"import sys, aisle_{service}.main; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
+    program = (
+        f"import sys, aisle_{service}.main; print([m for m in ('torch', 'transformers', 'peft') if m in sys.modules])"
+    )
     outcome = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert outcome.stdout.strip() == "[]"
 

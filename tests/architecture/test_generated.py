@@ -12,9 +12,13 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def generate(proto_root: Path, target: Path) -> None:
     files = sorted(str(path.relative_to(proto_root)) for path in proto_root.rglob("*.proto"))
-    outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python")] + [f"--mypy_grpc_out=quiet:{target}"]
+    outputs = [f"--{kind}_out={target}" for kind in ("python", "pyi", "grpc_python")] + [
+        f"--mypy_grpc_out=quiet:{target}"
+    ]
     plugins = f"--plugin=protoc-gen-mypy_grpc={Path(sys.executable).parent / 'protoc-gen-mypy_grpc'}"
-    subprocess.run([sys.executable, "-m", "grpc_tools.protoc", "-I.", plugins, *outputs, *files], cwd=proto_root, check=True)
+    subprocess.run(
+        [sys.executable, "-m", "grpc_tools.protoc", "-I.", plugins, *outputs, *files], cwd=proto_root, check=True
+    )
 
 
 def differences(fresh: Path, committed: Path) -> list[str]:

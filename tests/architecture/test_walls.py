@@ -9,7 +9,9 @@ LINTER = Path(sys.executable).parent / "lint-imports"
 
 
 def lint(config: Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([str(LINTER), "--config", str(config), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        [str(LINTER), "--config", str(config), "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
 
 
 def test_the_walls_hold() -> None:

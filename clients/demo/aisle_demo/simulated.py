@@ -48,7 +48,14 @@ class Product:
 
 
 def make_shop(
-    workdir: Path, *, quick: bool, seed: int = 7, products: int = 900, customers: int = 700, queries: int = 150, orders: int = 9000
+    workdir: Path,
+    *,
+    quick: bool,
+    seed: int = 7,
+    products: int = 900,
+    customers: int = 700,
+    queries: int = 150,
+    orders: int = 9000,
 ) -> Shop:
     """Write the files of a simulated shop below `workdir` and describe them.
 
@@ -162,7 +169,16 @@ def _orders(rng: np.random.Generator, catalogue: list[Product], customers: int, 
             country = "United Kingdom" if rng.random() < 0.9 else "France"
             shopper = f"c{customer:05d}"
             rows.append(
-                [f"{500000 + number}", item.product_id, item.title, quantity, moment.isoformat(" "), f"{item.price:.2f}", shopper, country]
+                [
+                    f"{500000 + number}",
+                    item.product_id,
+                    item.title,
+                    quantity,
+                    moment.isoformat(" "),
+                    f"{item.price:.2f}",
+                    shopper,
+                    country,
+                ]
             )
     return rows
 
@@ -188,7 +204,13 @@ def _with_dirt(rng: np.random.Generator, rows: list[list[str]]) -> list[list[str
 
 def _judgment_rows(rng: np.random.Generator, grades: dict[tuple[str, str], float]) -> list[list[str]]:
     return [
-        [query, title, f"<p>{title.title()} for your home</p>", f"{grade:.0f}", f"{0.471 if rng.random() < 0.2 else 0.0}"]
+        [
+            query,
+            title,
+            f"<p>{title.title()} for your home</p>",
+            f"{grade:.0f}",
+            f"{0.471 if rng.random() < 0.2 else 0.0}",
+        ]
         for (query, title), grade in grades.items()
     ]
 

@@ -56,7 +56,9 @@ def find_shop(workdir: Path, *, quick: bool, say: Callable[[str], None]) -> Shop
         try:
             shop = from_origins(workdir, quick=quick)
         except DataUnavailable as error:
-            say(f"No data mirror (AISLE_DATA_MIRROR) and no download ({error}): the demo runs on a shop that it simulates.")
+            say(
+                f"No data mirror (AISLE_DATA_MIRROR) and no download ({error}): the demo runs on a shop that it simulates."
+            )
             shop = simulated.make_shop(workdir, quick=quick)
     say(shop.origin)
     return shop
@@ -106,7 +108,10 @@ def from_origins(workdir: Path, *, quick: bool) -> Shop:
     """WANDS (MIT) and Online Retail (CC BY), downloaded once from pinned public origins and verified by git blob id."""
     pins = json.loads(resources.files("aisle_demo").joinpath("pins.json").read_text(encoding="utf-8"))
     cache = workdir / "downloads"
-    wands = {name: fetch(pins["wands"]["base_url"], name, blob, cache / "wands") for name, blob in pins["wands"]["files"].items()}
+    wands = {
+        name: fetch(pins["wands"]["base_url"], name, blob, cache / "wands")
+        for name, blob in pins["wands"]["files"].items()
+    }
     days = {
         Path(name).stem: fetch(pins["online_retail"]["base_url"], name, blob, cache / "online_retail").read_bytes()
         for name, blob in pins["online_retail"]["files"].items()

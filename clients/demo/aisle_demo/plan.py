@@ -1,0 +1,107 @@
+"""The plans that the demo hands to the platform: datasets, pipelines, gates and the policy that closes the loop."""
+
+from dataclasses import dataclass
+
+from aisle.governance.v1 import dataset_pb2
+from aisle.monitor.v1 import observation_pb2
+from aisle.pipeline.v1 import pipeline_spec_pb2 as spec_pb2
+
+from aisle_demo.shop import Shop
+
+JUDGMENTS = "judgments"
+ORDERS = "orders"
+MODEL = "models/shop-ranker"
+ALIAS = "production"
+FIRST = "first-model"
+REFRESH = "refresh-on-drift"
+POLICY = "retrain-on-drift"
+NOT_WORSE_BY = 0.01
+"""How much NDCG@10 a model retrained on fresh orders may lose at most, at the upper bound of the interval."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """How much work one demo puts into each model."""
+
+    first_steps: int
+    refresh_steps: int
+    worse_steps: int
+    trials: int
+    trial_steps: int
+
+
+FULL = Effort(first_steps=320, refresh_steps=160, worse_steps=20, trials=2, trial_steps=20)
+QUICK = Effort(first_steps=60, refresh_steps=20, worse_steps=5, trials=0, trial_steps=0)
+
+
+def datasets(shop: Shop) -> list[tuple[str, "dataset_pb2.DatasetKind", dataset_pb2.ColumnMapping]]:
+    """Id, kind and column mapping of the two datasets."""
+    judgments = dataset_pb2.ColumnMapping(columns=shop.judgments[0].columns, grade_offset=shop.grade_offset)
+    orders = dataset_pb2.ColumnMapping(
+        columns=shop.orders_known.columns,
+        time_zone=shop.time_zone,
+        default_currency=shop.currency,
+        cancellation_prefix=shop.cancellation_prefix,
+    )
+    return [
+        (JUDGMENTS, dataset_pb2.DATASET_KIND_JUDGMENTS, judgments),
+        (ORDERS, dataset_pb2.DATASET_KIND_ORDERS, orders),
+    ]
+
+
+def training(steps: int, *, seed: int = 7, label_noise: float = 0.0) -> spec_pb2.TrainingSpec:
+    """Both heads trained together on one trunk for at most `steps` steps."""
+    return spec_pb2.TrainingSpec(
+        method=spec_pb2.FINE_TUNING_METHOD_FULL,
+        tasks=[
+            spec_pb2.TaskSpec(kind=spec_pb2.TASK_KIND_SEARCH_RELEVANCE, dataset=f"datasets/{JUDGMENTS}"),
+            spec_pb2.TaskSpec(kind=spec_pb2.TASK_KIND_PURCHASE, dataset=f"datasets/{ORDERS}"),
+        ],
+        max_steps=steps,
+        seed=seed,
+        label_noise_ratio=label_noise,
+    )
+
+
+def first_pipeline(effort: Effort) -> spec_pb2.PipelineSpec:
+    """Govern, tune when asked, train, and promote what beats the champion."""
+    tuning = None
+    if effort.trials:
+        learning_rate = spec_pb2.ParameterRange(field="learning_rate", low=3e-5, high=3e-4, log_scale=True)
+        tuning = spec_pb2.TuningStage(
+            trial_count=effort.trials, max_steps=effort.trial_steps, parameters=[learning_rate], seed=7
+        )
+    return spec_pb2.PipelineSpec(
+        governance=_governance(),
+        tuning=tuning,
+        training=training(effort.first_steps),
+        registry=spec_pb2.RegistryStage(model=MODEL, alias=ALIAS),
+    )
+
+
+def refresh_pipeline(effort: Effort) -> spec_pb2.PipelineSpec:
+    """Train again on fresh data; the new model may serve when it is not worse at search."""
+    gate = spec_pb2.Gate(
+        metric="ndcg@10", comparator=spec_pb2.GATE_COMPARATOR_NOT_WORSE_THAN_CHAMPION, threshold=NOT_WORSE_BY
+    )
+    return spec_pb2.PipelineSpec(
+        governance=_governance(),
+        training=training(effort.refresh_steps),
+        registry=spec_pb2.RegistryStage(model=MODEL, alias=ALIAS, gates=[gate]),
+    )
+
+
+def drift_policy() -> observation_pb2.Policy:
+    """Drifted orders start the refresh pipeline, at most once an hour."""
+    return observation_pb2.Policy(
+        alert_kind=observation_pb2.ALERT_KIND_DATA_DRIFT,
+        subject=f"datasets/{ORDERS}",
+        pipeline=f"pipelines/{REFRESH}",
+        cooldown_seconds=3600,
+    )
+
+
+def _governance() -> spec_pb2.GovernanceStage:
+    return spec_pb2.GovernanceStage(
+        dataset_runs=[spec_pb2.DatasetRun(dataset=f"datasets/{name}") for name in (JUDGMENTS, ORDERS)]
+    )
