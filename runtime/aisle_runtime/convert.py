@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from aisle.type.v1 import failure_pb2, job_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from aisle.type.v1 import failure_pb2, job_pb2
 from aisle_runtime.errors import AisleError
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def failure_from_job(failure: "JobFailure") -> failure_pb2.Failure:
 def job_status(job: "JobRecord") -> job_pb2.JobStatus:
     """Translate a job's record into the part that every long-running resource shares."""
     status = job_pb2.JobStatus(
-        state=job_pb2.JobState.Value(f"JOB_STATE_{job.state.value.upper()}"),
+        state=f"JOB_STATE_{job.state.value.upper()}",
         progress_ratio=job.progress_ratio,
         phase=job.phase,
         attempt_count=job.attempt_count,

@@ -37,12 +37,16 @@ _LOCKED = ("database is locked", "database table is locked", "database is busy")
 class Database:
     """The service's system of record.
 
-    Functions given to `write` and `read` run in another thread with the caller's context variables (its current span included);
-    a `write` function may run again after a lock or serialization conflict, so it must have no effect besides its connection.
+    Functions given to `write` and `read` run in another thread with the caller's context variables (its current span
+    included); a `write` function may run again after a lock or serialization conflict, so it must have no effect
+    besides its connection.
     """
 
     def __init__(self, url: str) -> None:
-        """Prepare the engine for `url`; nothing is opened yet, except that a missing SQLite file is created with mode 0600."""
+        """Prepare the engine for `url`.
+
+        Nothing is opened yet, except that a missing SQLite file is created with mode 0600.
+        """
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
         self._engine = self._create_engine()
@@ -54,7 +58,7 @@ class Database:
     async def write(self, fn: Callable[[Connection], T]) -> T:
         """Run `fn` in one transaction in the writer thread; commit, or roll back when it raises.
 
-        A caller cancelled while it waits does not know the outcome: the transaction still runs to its end.
+        A caller cancelled while it waits does not know the outcome: a transaction that has begun runs to its end.
         Raises Unavailable (STORAGE_BUSY, STORAGE_FULL, STORAGE_UNAVAILABLE) when the database cannot be written now.
         """
         return await asyncio.wrap_future(self._submit_write(fn))
@@ -77,7 +81,8 @@ class Database:
     def on_commit(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` after every commit of this process; returns a function that ends this.
 
-        Registered inside a running event loop it is called in that loop, otherwise in the writer thread; it must be quick.
+        Registered inside a running event loop it is called in that loop, otherwise in the writer thread; it must be
+        quick.
         """
         try:
             loop: asyncio.AbstractEventLoop | None = asyncio.get_running_loop()
@@ -102,7 +107,8 @@ class Database:
     def migrate(self, package: str) -> None:
         """Bring the schema to the newest revision in the folder `migrations` of the Python package `package`.
 
-        Does nothing, and does not import Alembic, when the schema is already there or newer (an older release runs on a newer schema).
+        Does nothing, and does not import Alembic, when the schema is already there or newer (an older release runs on
+        a newer schema).
         """
         from aisle_runtime import migrations_env
 

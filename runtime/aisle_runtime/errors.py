@@ -21,8 +21,8 @@ class FieldViolation:
 class AisleError(Exception):
     """An expected failure whose text may be shown to a caller.
 
-    `kind` is the name of a canonical gRPC code; `reason` is UPPER_SNAKE_CASE, at most 63 characters, and stable across releases.
-    Texts, facts and violations must hold no path, SQL, token or stack trace.
+    `kind` is the name of a canonical gRPC code; `reason` is UPPER_SNAKE_CASE, at most 63 characters, and stable
+    across releases. Texts, facts and violations must hold no path, SQL, token or stack trace.
     """
 
     kind: ClassVar[str] = "INTERNAL"

@@ -1,4 +1,5 @@
-"""Schema migrations: the body of every service's `migrations/env.py`, and the start-up path that skips Alembic when it can.
+"""Schema migrations: the body of every service's `migrations/env.py`, and the start-up path that skips Alembic when
+it can.
 
 A service's `env.py` is three lines::
 
@@ -6,7 +7,8 @@ A service's `env.py` is three lines::
     from aisle_trainer.storage.tables import metadata
     run(metadata)
 
-Revision ids are zero-padded numbers (`0001`, `0002`, ...) and the file name begins with them, so their order is the order of the schema.
+Revision ids are zero-padded numbers (`0001`, `0002`, ...) and the file name begins with them, so their order is the
+order of the schema.
 """
 
 import importlib.util

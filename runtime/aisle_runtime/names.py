@@ -17,7 +17,10 @@ _TIME_DIGITS, _RANDOM_DIGITS = 9, 8
 
 
 def resource_id(value: str, field: str) -> str:
-    """Return `value` when it is a legal id (`[a-z0-9][a-z0-9_-]{0,62}`); raises InvalidField naming `field` otherwise."""
+    """Return `value` when it is a legal id (`[a-z0-9][a-z0-9_-]{0,62}`).
+
+    Raises InvalidField naming `field` otherwise.
+    """
     if not _ID.fullmatch(value):
         problem = "is required" if not value else f"is not a legal id: {_ID_RULE}"
         raise InvalidField(field, problem, next_step=f"Use {_ID_RULE}.")
@@ -25,7 +28,7 @@ def resource_id(value: str, field: str) -> str:
 
 
 def new_id(prefix: str = "") -> str:
-    """Mint an id of [a-z0-9-] that sorts by the time of its making (milliseconds): 17 characters after `prefix` and a dash."""
+    """Mint an id that sorts by the millisecond of its making: `prefix`, a dash and 17 characters of [0-9a-v]."""
     number = time.time_ns() // 1_000_000
     digits = []
     for _ in range(_TIME_DIGITS):
@@ -45,7 +48,10 @@ class ResourceName:
         self._segments = pattern.split("/")
 
     def parse(self, value: str, field: str) -> dict[str, str]:
-        """Return the ids in `value` by variable; raises InvalidField naming `field` when it does not fit the pattern."""
+        """Return the ids in `value` by variable.
+
+        Raises InvalidField naming `field` when it does not fit the pattern.
+        """
         if not value:
             raise InvalidField(field, "is required", next_step=f"Use the form {self.pattern}.")
         parts = value.split("/")
@@ -70,7 +76,10 @@ class ResourceName:
         return True
 
     def format(self, ids: Mapping[str, str] | None = None, /, **more: str) -> str:
-        """Return the name made of the given ids; raises KeyError when one is missing, InvalidField when one is illegal."""
+        """Return the name made of the given ids.
+
+        Raises KeyError when one is missing, InvalidField when one is illegal.
+        """
         values = {**(ids or {}), **more}
         return "/".join(
             resource_id(values[segment[1:-1]], segment[1:-1]) if segment.startswith("{") else segment

@@ -5,9 +5,9 @@ import binascii
 import hashlib
 import hmac
 
+from aisle.type.v1 import page_pb2
 from google.protobuf.message import DecodeError, Message
 
-from aisle.type.v1 import page_pb2
 from aisle_runtime.errors import InvalidField
 
 DEFAULT_PAGE_SIZE = 100
@@ -24,7 +24,10 @@ def page_size(
 
 
 def encode_token(after: str, request: Message) -> str:
-    """Seal the key of the last entry sent together with the request's other fields; "" for an empty `after` (no more pages)."""
+    """Seal the key of the last entry sent together with the request's other fields.
+
+    "" for an empty `after` (no more pages).
+    """
     if not after:
         return ""
     cursor = page_pb2.PageCursor(after=after, request_hash=_request_hash(request))

@@ -13,7 +13,7 @@ from aisle_runtime.tables import RUNTIME
 
 R = TypeVar("R", bound=Message)
 
-MAXIMUM_REQUEST_ID_LENGTH = 128
+MAXIMUM_REQUEST_ID_LENGTH = 64
 RETENTION_SECONDS = 7 * 24 * 3600.0
 
 
@@ -31,7 +31,8 @@ class RequestLog:
     ) -> R:
         """Return the stored answer to `request.request_id`, or compute and store it in the transaction of `conn`.
 
-        An empty request_id is not remembered. Raises InvalidField when the id was used with another body or is too long.
+        An empty request_id is not remembered. Raises InvalidField when the id was used with another body or is too
+        long.
         """
         request_id: str = getattr(request, "request_id")  # noqa: B009 - the field is a convention, not part of Message
         if not request_id:

@@ -49,7 +49,10 @@ class ServiceSettings(BaseSettings):
     tls_client_ca_file: Path | None = None
     """CA of client certificates, PEM; when set a client without one is refused."""
     auth_tokens_file: Path | None = None
-    """File of accepted bearer tokens, one `name:sha256-hex-of-token` per line; when set every call but Health needs one."""
+    """File of accepted bearer tokens, one `name:sha256-hex-of-token` per line.
+
+    When set every call but Health needs one.
+    """
     client_ca_file: Path | None = None
     """CA with which this service checks the services it calls, PEM; empty means plaintext to them."""
     client_token_file: Path | None = None

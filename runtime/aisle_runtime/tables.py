@@ -30,7 +30,10 @@ class RuntimeTables:
     """The runtime's tables, bound to one MetaData."""
 
     outbox: Table
-    """Events committed with their state change and not yet (or already) published; `published_at` is null until then."""
+    """Events committed with their state change and not yet (or already) published.
+
+    `published_at` is null until then.
+    """
     inbox: Table
     """(consumer, event_id) pairs whose effect is stored."""
     dead_letters: Table
@@ -86,6 +89,7 @@ def _inbox(metadata: MetaData) -> Table:
         Column("event_id", Text, nullable=False),
         Column("time", Float, nullable=False),
         PrimaryKeyConstraint("consumer", "event_id"),
+        Index("ix_inbox_time", "time"),
     )
 
 

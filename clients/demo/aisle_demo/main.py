@@ -2,9 +2,12 @@
 
 import argparse
 import asyncio
+import os
+import platform as platform_module
 import shutil
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 
 import grpc
@@ -13,7 +16,7 @@ from aisle_launcher.platform import LocalPlatform
 from aisle_demo import plan, sources
 from aisle_demo import report as reports
 from aisle_demo.narrator import Narrator
-from aisle_demo.scenario import Scenario, started_now
+from aisle_demo.scenario import Scenario
 from aisle_demo.services import DemoFailed, Services, failure_text
 
 EXIT_FAILED = 1
@@ -37,7 +40,8 @@ async def run(arguments: argparse.Namespace) -> int:
     say, report = Narrator(), reports.Report(quick=arguments.quick)
     workdir, state = arguments.output / "data", arguments.output / "state"
     shutil.rmtree(state, ignore_errors=True)
-    started_now(report, workdir)
+    report.started_at = datetime.now(UTC).isoformat(timespec="seconds")
+    report.machine = {"cores": os.cpu_count(), "python": platform_module.python_version()}
     shop = sources.find_shop(workdir, quick=arguments.quick, say=say.line)
     report.shop, report.origin = shop.name, shop.origin
     try:

@@ -1,10 +1,9 @@
 """The demo's story: one lifecycle from raw files to a ranking that improves itself, each step measured as it happens."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
-from pathlib import Path
 
 import grpc
 from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2
@@ -12,11 +11,24 @@ from aisle.monitor.v1 import monitor_service_pb2, observation_pb2, pipeline_run_
 from aisle.pipeline.v1 import pipeline_spec_pb2 as spec_pb2
 from aisle.ranker.v1 import ranker_service_pb2, ranking_pb2
 from aisle.trainer.v1 import trainer_service_pb2, training_job_pb2
-from aisle.type.v1 import job_pb2, metric_pb2
+from aisle.type.v1 import job_pb2
 
 from aisle_demo import plan
 from aisle_demo.narrator import Narrator
-from aisle_demo.report import Figure, Report, SystemFigures
+from aisle_demo.readings import (
+    ENDED,
+    TASKS,
+    drift_entry,
+    figure,
+    quality_entry,
+    run_entry,
+    seconds,
+    serving_entry,
+    state_name,
+    trace_entry,
+    why,
+)
+from aisle_demo.report import Report, SystemFigures
 from aisle_demo.services import CALL_SECONDS, DONE, DemoFailed, Services, new_request_id
 from aisle_demo.shop import Shop
 from aisle_demo.traffic import Probe, Traffic, replay
@@ -24,12 +36,9 @@ from aisle_demo.traffic import Probe, Traffic, replay
 RUN_SECONDS = 1200.0
 SEARCH_DEADLINE = 2.0
 """Seconds a demo call may take; training runs beside it on the same cores."""
-ENDED = (
-    pipeline_run_pb2.PIPELINE_RUN_STATE_SUCCEEDED,
-    pipeline_run_pb2.PIPELINE_RUN_STATE_REJECTED,
-    pipeline_run_pb2.PIPELINE_RUN_STATE_FAILED,
-)
-TASKS = {spec_pb2.TASK_KIND_SEARCH_RELEVANCE: "search", spec_pb2.TASK_KIND_PURCHASE: "recommendation"}
+POLL_SECONDS = 1.0
+SPANS_SECONDS = 3.0
+"""Spans leave their process in batches; this is longer than a batch waits."""
 
 
 class Scenario:
@@ -104,7 +113,7 @@ class Scenario:
             )
         run = await self._run(plan.FIRST)
         if run.state != pipeline_run_pb2.PIPELINE_RUN_STATE_SUCCEEDED:
-            raise DemoFailed(f"{run.name} ended as {_state(run.state)}: {_why(run)}")
+            raise DemoFailed(f"{run.name} ended as {state_name(run.state)}: {why(run)}")
         await self._live(run.slip.model_version)
         await self._show_searches()
 
@@ -113,7 +122,7 @@ class Scenario:
         run = await self._run(plan.FIRST, plan.training(self.effort.worse_steps, seed=8, label_noise=1.0))
         if run.state != pipeline_run_pb2.PIPELINE_RUN_STATE_REJECTED:
             raise DemoFailed(
-                f"the worse candidate was not refused: {run.name} ended as {_state(run.state)} {_why(run)}"
+                f"the worse candidate was not refused: {run.name} ended as {state_name(run.state)} {why(run)}"
             )
 
     async def _run(self, pipeline: str, override: spec_pb2.TrainingSpec | None = None) -> pipeline_run_pb2.PipelineRun:
@@ -135,28 +144,10 @@ class Scenario:
                 if stage.stage in told or stage.state not in ENDED:
                     continue
                 told.add(stage.stage)
-                self.say.stage(name, stage.stage, _state(stage.state), stage.summary, _seconds(stage))
+                self.say.stage(name, stage.stage, state_name(stage.state), stage.summary, seconds(stage))
                 await self._details(stage.stage, run)
-        self.report.runs.append(
-            {
-                "name": run.name,
-                "cause": run.cause,
-                "state": _state(run.state),
-                "trace_id": run.trace_id,
-                "model_version": run.slip.model_version,
-                "dataset_versions": list(run.slip.dataset_versions),
-                "stages": [
-                    {
-                        "stage": stage.stage,
-                        "state": _state(stage.state),
-                        "summary": stage.summary,
-                        "seconds": _seconds(stage),
-                    }
-                    for stage in run.stages
-                ],
-            }
-        )
-        self.say.outcome(name, _state(run.state))
+        self.report.runs.append(run_entry(run))
+        self.say.outcome(name, state_name(run.state))
         return run
 
     async def _watch(self, name: str) -> AsyncIterator[pipeline_run_pb2.PipelineRun]:
@@ -190,30 +181,7 @@ class Scenario:
             governance_service_pb2.GetQualityReportRequest(name=version), timeout=CALL_SECONDS
         )
         quality: governance_run_pb2.QualityReport = answer.quality_report
-        entry = {
-            "version": quality.dataset_version,
-            "dataset": quality.dataset,
-            "input_rows": quality.input_row_count,
-            "output_rows": quality.output_row_count,
-            "quarantined_rows": quality.quarantined_row_count,
-            "quality_score": quality.quality_score_ratio,
-            "rules": [
-                {
-                    "rule": rule.rule,
-                    "input": rule.input_row_count,
-                    "output": rule.output_row_count,
-                    "quarantined": rule.quarantined_row_count,
-                    "changed": rule.changed_row_count,
-                    "seconds": rule.elapsed_seconds,
-                }
-                for rule in quality.rules
-            ],
-            "checks": [
-                {"check": check.check, "passed": check.passed, "message": check.message} for check in quality.checks
-            ],
-            "defects": dict(sorted(quality.raw_defect_counts.items())),
-            "published_defects": {},
-        }
+        entry = quality_entry(quality)
         self.report.datasets.append(entry)
         self.say.quality(entry)
 
@@ -229,9 +197,9 @@ class Scenario:
             name = TASKS[task.kind]
             self.report.split[name] = task.split
             for system in task.systems:
-                figures = [_figure(metric) for metric in system.metrics]
+                figures = [figure(metric) for metric in system.metrics]
                 self.report.evaluation.append(SystemFigures(task=name, system=system.system, figures=figures))
-            self.report.paired_differences += [_figure(metric, f"{name} ") for metric in task.paired_differences]
+            self.report.paired_differences += [figure(metric, f"{name} ") for metric in task.paired_differences]
         self.say.evaluation(self.report)
 
     # --- serving
@@ -302,7 +270,7 @@ class Scenario:
             f"{probe.calls} searches were sent meanwhile, {len(probe.failures)} failed; answered by {dict(probe.versions)}"
         )
         if run.state == pipeline_run_pb2.PIPELINE_RUN_STATE_FAILED:
-            raise DemoFailed(f"{run.name} failed: {_why(run)}")
+            raise DemoFailed(f"{run.name} failed: {why(run)}")
 
     async def _governed(self, name: str) -> None:
         request = governance_service_pb2.WatchGovernanceRunRequest(name=name)
@@ -338,19 +306,14 @@ class Scenario:
                 alert: observation_pb2.Alert = started[0]
                 await self._show_drift(alert)
                 return alert
-            await _pause()
+            await asyncio.sleep(POLL_SECONDS)
         raise DemoFailed("no drift alert started a run within 120 s")
 
     async def _show_drift(self, alert: observation_pb2.Alert) -> None:
         answer = await self.services.monitor.GetDriftReport(
             monitor_service_pb2.GetDriftReportRequest(name=alert.report), timeout=CALL_SECONDS
         )
-        drift = answer.drift_report
-        self.report.drift = {
-            "reference": drift.reference_version,
-            "current": drift.current_version,
-            "columns": [{"column": c.column, "psi": c.psi, "drifted": c.drifted} for c in drift.columns],
-        }
+        self.report.drift = drift_entry(answer.drift_report)
         self.report.alerts.append({"name": alert.name, "message": alert.message, "pipeline_run": alert.pipeline_run})
         self.say.line(f"alert: {alert.message}")
         self.say.line(f"policies/{plan.POLICY} started {alert.pipeline_run} by itself")
@@ -358,22 +321,7 @@ class Scenario:
     async def _show_serving(self) -> None:
         request = monitor_service_pb2.QueryMetricsRequest(by_surface=True)
         answer = await self.services.monitor.QueryMetrics(request, timeout=CALL_SECONDS)
-        for row in answer.metrics:
-            self.report.serving.append(
-                {
-                    "model_version": row.model_version,
-                    "surface": row.surface,
-                    "answers": row.answer_count,
-                    "impressions": row.impression_count,
-                    "clicks": row.click_count,
-                    "ctr": row.click_through_ratio,
-                    "ctr_lower": row.click_through_lower_ratio,
-                    "ctr_upper": row.click_through_upper_ratio,
-                    "p50_ms": row.latency_p50_ms,
-                    "p99_ms": row.latency_p99_ms,
-                    "degraded": row.degraded_ratio,
-                }
-            )
+        self.report.serving += [serving_entry(row) for row in answer.metrics]
         self.say.serving(self.report.serving)
 
     async def _show_trace(self) -> None:
@@ -386,53 +334,8 @@ class Scenario:
             if answer.span_count == seen and answer.span_count:
                 break
             seen = answer.span_count
-            await _pause(3.0)
+            await asyncio.sleep(SPANS_SECONDS)
         if answer is None or not answer.span_count:
             raise DemoFailed("the lifecycle left no trace")
-        services = sorted({span.service for span in answer.spans})
-        self.report.trace = {
-            "trace_id": self.services.trace_id,
-            "span_count": answer.span_count,
-            "services": services,
-            "event_hops": sum(edge.count for edge in answer.edges if edge.kind == "event"),
-            "edges": [
-                {"source": e.source, "target": e.target, "kind": e.kind, "operation": e.operation, "count": e.count}
-                for e in answer.edges
-            ],
-        }
+        self.report.trace = trace_entry(self.services.trace_id, answer)
         self.say.trace(self.report.trace, list(answer.spans))
-
-
-async def _pause(seconds: float = 1.0) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
-
-
-def _figure(metric: metric_pb2.Metric, prefix: str = "") -> Figure:
-    return Figure(f"{prefix}{metric.name}", metric.value, metric.lower, metric.upper, metric.sample_count)
-
-
-def _state(state: int) -> str:
-    return pipeline_run_pb2.PipelineRunState.Name(state).removeprefix("PIPELINE_RUN_STATE_")  # type: ignore[arg-type]
-
-
-def _why(run: pipeline_run_pb2.PipelineRun) -> str:
-    if run.failure.message:
-        return f"{run.failure.message} {run.failure.next_step}".strip()
-    return "; ".join(stage.summary for stage in run.stages if stage.summary)
-
-
-def _seconds(stage: pipeline_run_pb2.StageStatus) -> float:
-    if not stage.HasField("end_time") or not stage.HasField("start_time"):
-        return 0.0
-    return (stage.end_time.ToDatetime() - stage.start_time.ToDatetime()).total_seconds()
-
-
-def started_now(report: Report, workdir: Path) -> None:
-    """Note when and where the demo runs."""
-    import os
-
-    report.started_at = datetime.now(UTC).isoformat(timespec="seconds")
-    report.machine = {"cores": os.cpu_count(), "python": ".".join(map(str, __import__("sys").version_info[:3]))}
-    workdir.mkdir(parents=True, exist_ok=True)

@@ -5,7 +5,6 @@ import secrets
 import uuid
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import grpc
 from aisle.governance.v1 import dataset_pb2, governance_service_pb2, governance_service_pb2_grpc
@@ -58,7 +57,7 @@ class Services:
         call = self.governance.UploadRows(_upload(dataset, source), timeout=UPLOAD_SECONDS, metadata=self.trace)
         answer = await call
         name = getattr(answer, "import").name
-        last: Any = None
+        last: dataset_pb2.Import | None = None
         request = governance_service_pb2.WatchImportRequest(name=name)
         async for message in self.governance.WatchImport(request, timeout=UPLOAD_SECONDS, metadata=self.trace):
             last = getattr(message, "import")

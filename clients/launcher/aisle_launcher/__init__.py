@@ -1,1 +1,1 @@
-"""aisle_launcher."""
+"""Starts NATS and the six services on this machine, keeps them alive and ends them."""

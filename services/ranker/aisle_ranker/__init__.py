@@ -1,1 +1,1 @@
-"""The ranker service."""
+"""The ranker: answers shoppers inside the caller's deadline."""

@@ -1,0 +1,1 @@
+"""Speed figures beside the bare library calls, and the door to published figures."""

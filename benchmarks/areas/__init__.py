@@ -1,0 +1,1 @@
+"""Areas of published figures, one module each."""

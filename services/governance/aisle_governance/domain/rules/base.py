@@ -1,0 +1,82 @@
+"""What every rule has in common."""
+
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, ClassVar, Protocol
+
+import pandas as pd
+
+REASON = "_reason"
+COLUMN = "_column"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleOutcome:
+    """What a rule did with the rows that it was given; kept and quarantined rows together are all of them."""
+
+    kept: pd.DataFrame
+    """Rows that go on, in their order."""
+    quarantined: pd.DataFrame
+    """Rows put aside: the same columns plus `_reason` and `_column`."""
+    changed_row_count: int = 0
+    """Kept rows in which the rule changed a value."""
+
+
+class Rule(Protocol):
+    """One step of the chain: a frozen dataclass whose fields are its parameters.
+
+    A rule neither changes the frame it is given nor looks at anything outside it, so the same rows always give the same outcome.
+    """
+
+    name: ClassVar[str]
+    """Stable name in reports and `disabled_rules`."""
+    description: ClassVar[str]
+    """One sentence for people: what it does and why."""
+
+    def apply(self, frame: pd.DataFrame) -> RuleOutcome:
+        """Sort the rows of `frame` into kept and quarantined ones."""
+        ...
+
+
+def fingerprint(rule: Rule) -> str:
+    """Name and parameters of a rule as canonical JSON; part of a version's `rule_set_hash`."""
+    parameters: dict[str, Any] = asdict(rule)  # type: ignore[call-overload]
+    return json.dumps([rule.name, parameters], sort_keys=True, ensure_ascii=False)
+
+
+def put_aside(
+    frame: pd.DataFrame, bad: "pd.Series[bool]", reason: "str | pd.Series[str]", column: str, changed_row_count: int = 0
+) -> RuleOutcome:
+    """Split `frame` by `bad`; `reason` is one text for all, or one per row of `frame`."""
+    quarantined = frame[bad].copy()
+    quarantined[REASON] = reason if isinstance(reason, str) else reason[bad]
+    quarantined[COLUMN] = column
+    return RuleOutcome(frame[~bad], quarantined, changed_row_count)
+
+
+def keep_all(frame: pd.DataFrame, changed_row_count: int = 0) -> RuleOutcome:
+    """Pass every row on."""
+    return put_aside(frame, pd.Series(False, index=frame.index), "", "", changed_row_count)
+
+
+def is_blank(values: "pd.Series[Any]") -> "pd.Series[bool]":
+    """True where there is no value, or only white space."""
+    missing = values.isna()
+    if pd.api.types.is_string_dtype(values.dtype):
+        missing |= values.str.strip().eq("").fillna(False).astype(bool)
+    return missing
+
+
+def differs(before: "pd.Series[Any]", after: "pd.Series[Any]") -> "pd.Series[bool]":
+    """True where the value changed; two missing values are equal."""
+    both_missing = before.isna() & after.isna()
+    return ~(before.eq(after).fillna(False).astype(bool) | both_missing)
+
+
+def map_distinct(values: "pd.Series[Any]", function: Any) -> "pd.Series[Any]":
+    """Apply `function(text) -> text | None` once per distinct text; missing values stay missing."""
+    codes, distinct = pd.factorize(values)
+    mapped = pd.Series([function(text) for text in distinct], dtype=values.dtype)
+    result = mapped.reindex(pd.Index(codes))  # code -1 (missing) has no label, so it gives a missing value
+    result.index = values.index
+    return result

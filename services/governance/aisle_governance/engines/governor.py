@@ -1,0 +1,133 @@
+"""Governs one dataset: imported rows in, a candidate version and its quality report out."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aisle_governance.domain.content import identify
+from aisle_governance.domain.contract import run_checks
+from aisle_governance.domain.kinds import (
+    CANONICAL,
+    CONTENT_KEY,
+    IMPORT,
+    LABEL_ROWS,
+    ROW_ID,
+    SOURCE_LINE,
+    SOURCE_MEMBER,
+    DatasetKind,
+    ValueType,
+    columns_of,
+)
+from aisle_governance.domain.mapping import ColumnMapping
+from aisle_governance.domain.model import QualityReport
+from aisle_governance.domain.quality import profile, raw_defects, score
+from aisle_governance.domain.rules.chains import build_chain, rule_set_hash, run_chain
+from aisle_governance.engines.odcs import contract_hash, default_contract, parse_contract
+
+_TYPES = {
+    ValueType.TEXT: pa.string(),
+    ValueType.INTEGER: pa.int64(),
+    ValueType.NUMBER: pa.float64(),
+    ValueType.TIME: pa.timestamp("us", "UTC"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class GovernedDataset:
+    """What is to be governed."""
+
+    dataset: str
+    kind: DatasetKind
+    mapping: ColumnMapping
+    contract_yaml: str
+    """Empty means the kind's default contract."""
+    disabled_rules: tuple[str, ...]
+    rows_files: tuple[Path, ...]
+    """Accepted rows of each import in the order of the imports."""
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A table that may become a version."""
+
+    table: pa.Table
+    report: QualityReport
+    content_hash: str
+    contract_hash: str
+    rule_set_hash: str
+    quarantined: pd.DataFrame
+
+
+def published_schema(kind: DatasetKind) -> pa.Schema:
+    """Columns of a version of `kind`, lineage at the end."""
+    columns = [pa.field(column.name, _TYPES[column.type]) for column in columns_of(kind).values()]
+    return pa.schema([*columns, *_lineage(kind)])
+
+
+def _lineage(kind: DatasetKind) -> list[pa.Field]:
+    fields = [pa.field(ROW_ID, pa.string()), pa.field(IMPORT, pa.string()), pa.field(SOURCE_LINE, pa.int64())]
+    if kind is DatasetKind.JUDGMENTS:
+        fields.append(pa.field(LABEL_ROWS, pa.string()))
+    return [*fields, pa.field(CONTENT_KEY, pa.string())]
+
+
+def load_rows(files: Sequence[Path]) -> pd.DataFrame:
+    """Read the rows of all imports, in the order of the imports and of their lines."""
+    tables = []
+    for file in files:
+        table = pq.read_table(file, partitioning=None)
+        tables.append(table.drop_columns([SOURCE_MEMBER]))
+    frame: pd.DataFrame = pa.concat_tables(tables).to_pandas(
+        types_mapper={pa.int64(): pd.Int64Dtype()}.get, self_destruct=True
+    )
+    return frame
+
+
+def govern(job: GovernedDataset, run: str, on_phase: Callable[[float, str], None] | None = None) -> Candidate:
+    """Run the rules and the contract's checks; publishes nothing. Raises ContractProblems for a contract that cannot be read.
+
+    The outcome depends on the files, mapping, contract and disabled rules alone.
+    """
+    say = on_phase or (lambda ratio, phase: None)
+    contract_yaml = job.contract_yaml or default_contract(job.kind)
+    contract = parse_contract(contract_yaml, job.kind)
+    say(0.0, "read")
+    frame = load_rows(job.rows_files)
+    source_columns = [column.name for column in CANONICAL[job.kind]]
+    say(0.15, "profile")
+    defects = raw_defects(job.kind, job.mapping, frame)
+    before = profile(frame, source_columns)
+    chain = build_chain(job.kind, job.mapping, job.disabled_rules)
+    outcome = run_chain(chain, frame, lambda index, name: say(0.3 + 0.4 * index / len(chain), name))
+    say(0.7, "check")
+    data = to_table(outcome.kept, job.kind)
+    checks = run_checks(contract.checks, data)
+    content = identify(data.select(list(columns_of(job.kind))))
+    table = data.append_column(CONTENT_KEY, content.keys)
+    report = QualityReport(
+        dataset=job.dataset,
+        run=run,
+        input_row_count=len(frame),
+        output_row_count=len(outcome.kept),
+        quarantined_row_count=len(outcome.quarantined),
+        rules=tuple(outcome.reports),
+        checks=tuple(checks),
+        before=tuple(before),
+        after=tuple(profile(outcome.kept, list(columns_of(job.kind)))),
+        quality_score_ratio=score(checks),
+        raw_defect_counts=defects,
+    )
+    return Candidate(
+        table, report, content.content_hash, contract_hash(contract_yaml), rule_set_hash(chain), outcome.quarantined
+    )
+
+
+def to_table(frame: pd.DataFrame, kind: DatasetKind) -> pa.Table:
+    """The published columns of `frame` in their types, content key left out."""
+    schema = published_schema(kind)
+    schema = schema.remove(schema.get_field_index(CONTENT_KEY))
+    return pa.Table.from_pandas(frame[schema.names], schema=schema, preserve_index=False).replace_schema_metadata(None)

@@ -1,0 +1,227 @@
+"""Takes one source file in: reads it through the mapping and writes accepted and refused rows as Parquet."""
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from aisle_governance.domain.kinds import (
+    CANONICAL,
+    IMPORT,
+    ROW_ID,
+    SOURCE_HASH,
+    SOURCE_LINE,
+    SOURCE_MEMBER,
+    TIME_IS_UTC,
+    DatasetKind,
+    ValueType,
+)
+from aisle_governance.domain.mapping import resolve
+from aisle_governance.domain.model import Dialect, FileFormat
+from aisle_governance.engines.decode import Budget, Limits
+from aisle_governance.engines.quarantine import QuarantineWriter
+from aisle_governance.engines.readers import Batch, CsvReader, JsonLinesReader, ParquetReader, Refused, Source
+from aisle_governance.engines.values import ARROW_TYPES, texts, typed
+from aisle_governance.errors import SourceProblem, shorten
+
+_READERS: dict[FileFormat, Any] = {
+    FileFormat.CSV: CsvReader,
+    FileFormat.JSONL: JsonLinesReader,
+    FileFormat.PARQUET: ParquetReader,
+}
+_TYPE_WORDS = {ValueType.INTEGER: "a whole number", ValueType.NUMBER: "a number", ValueType.TIME: "an ISO 8601 time"}
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """What was taken in."""
+
+    accepted_row_count: int
+    rejected_row_count: int
+    dialect: Dialect
+    """Complete: detected parts filled in."""
+
+
+@dataclass(slots=True)
+class _Counts:
+    accepted: int = 0
+    rejected: int = 0
+    first_refused: Refused | None = field(default=None)
+
+
+def import_schema(kind: DatasetKind) -> pa.Schema:
+    """Columns of an import's Parquet file: canonical ones, lineage, and what the rules need beside them."""
+    columns = [pa.field(column.name, ARROW_TYPES[column.type]) for column in CANONICAL[kind]]
+    helpers = [
+        pa.field(ROW_ID, pa.string()),
+        pa.field(IMPORT, pa.string()),
+        pa.field(SOURCE_LINE, pa.int64()),
+        pa.field(SOURCE_MEMBER, pa.dictionary(pa.int32(), pa.string())),
+        pa.field(SOURCE_HASH, pa.string()),
+        pa.field(TIME_IS_UTC, pa.bool_()),
+    ]
+    return pa.schema([*columns, *helpers])
+
+
+def row_id(import_id: str, member: str, line: int) -> str:
+    """The stable id of a row, 24 hex digits: a hash of its import and its place in the source, so uniformly distributed."""
+    return blake2b(f"{import_id}\n{member}\n{line}".encode(), digest_size=12).hexdigest()
+
+
+def import_file(
+    source: Source,
+    file_format: FileFormat,
+    import_id: str,
+    rows_file: Path,
+    rejected_file: Path,
+    *,
+    limits: Limits | None = None,
+    on_rows: Callable[[int, float], None] | None = None,
+) -> ImportOutcome:
+    """Read `source` and write both files; `on_rows(rows so far, share of the bytes read)` is called between batches.
+
+    A row that cannot be read goes to `rejected_file` with its reason; raises SourceProblem when the file as a whole cannot be read,
+    or no row of it can.
+    """
+    budget = Budget(limits or Limits())
+    reader = _READERS[file_format](source, budget)
+    schema = import_schema(source.kind)
+    counts = _Counts()
+    with (
+        pq.ParquetWriter(rows_file, schema, compression="zstd") as accepted,
+        QuarantineWriter(rejected_file) as refused,
+    ):
+        for batch in reader.batches():
+            kept, misfits = _convert(batch, source, import_id, schema)
+            accepted.write_batch(kept)
+            counts.accepted += kept.num_rows
+            _write_refused(refused, [*batch.refused, *misfits], batch.header, import_id, counts)
+            if on_rows is not None:
+                on_rows(counts.accepted + counts.rejected, budget.progress_ratio)
+    if counts.accepted == 0:
+        raise _nothing_readable(counts)
+    return ImportOutcome(counts.accepted, counts.rejected, reader.dialect)
+
+
+def _nothing_readable(counts: _Counts) -> SourceProblem:
+    refused = counts.first_refused
+    if refused is None:
+        return SourceProblem("SOURCE_EMPTY", "The file holds no rows.", row=1, next_step="Upload a file with rows.")
+    return SourceProblem(
+        "NO_READABLE_ROW",
+        f"None of the {counts.rejected} rows can be read; the first one {refused.reason}.",
+        next_step="Check the format, the delimiter and the column mapping.",
+        row=refused.line,
+        column=refused.column,
+    )
+
+
+def _convert(batch: Batch, source: Source, import_id: str, schema: pa.Schema) -> tuple[pa.RecordBatch, list[Refused]]:
+    """Typed columns of the good rows of a batch, and the rows with a cell that does not fit."""
+    count = len(batch.rows)
+    used = resolve(source.mapping, source.kind, batch.header)
+    cells: list[Sequence[str | None]] = list(zip(*batch.rows, strict=True)) if count else [()] * len(batch.header)
+    blame: dict[int, tuple[str, str]] = {}
+    for position, name in enumerate(batch.header):
+        if position not in used.values():
+            _blame_bytes(cells[position], name, blame)
+    columns: dict[str, pa.Array] = {}
+    is_utc = pa.array([False] * count, pa.bool_())
+    for column in CANONICAL[source.kind]:
+        if column.name not in used:
+            columns[column.name] = pa.nulls(count, ARROW_TYPES[column.type])
+            continue
+        raw = cells[used[column.name]]
+        name = batch.header[used[column.name]]
+        text, bad_bytes = texts(raw)
+        result = typed(text, column.type)
+        for index in bad_bytes:
+            blame.setdefault(index, (name, _byte_reason(raw[index])))
+        for index in result.misfits:
+            blame.setdefault(index, (name, f"{shorten(raw[index] or '', 40)!r} is not {_TYPE_WORDS[column.type]}"))
+        columns[column.name] = result.values
+        is_utc = result.is_utc if result.is_utc is not None else is_utc
+    columns |= _lineage(batch, import_id, is_utc)
+    kept = pa.RecordBatch.from_arrays([columns[field.name] for field in schema], schema=schema)
+    if not blame:
+        return kept, []
+    good = pa.array([index not in blame for index in range(count)], pa.bool_())
+    refused = [
+        Refused(batch.lines[index], reason, name, tuple(cell or "" for cell in batch.rows[index]), batch.member)
+        for index, (name, reason) in sorted(blame.items())
+    ]
+    return kept.filter(good), refused
+
+
+def _lineage(batch: Batch, import_id: str, is_utc: pa.Array) -> dict[str, pa.Array]:
+    count = len(batch.lines)
+    member = batch.member
+    return {
+        ROW_ID: pa.array([row_id(import_id, member, line) for line in batch.lines], pa.string()),
+        IMPORT: pa.array([import_id] * count, pa.string()),
+        SOURCE_LINE: pa.array(batch.lines, pa.int64()),
+        SOURCE_MEMBER: pa.array([member] * count, pa.string())
+        .dictionary_encode()
+        .cast(pa.dictionary(pa.int32(), pa.string())),
+        SOURCE_HASH: pa.array(_digests(batch.rows), pa.string()),
+        TIME_IS_UTC: is_utc,
+    }
+
+
+def _digests(rows: Iterable[Sequence[str | None]]) -> list[str]:
+    """128 bits over all cells of each row, unmapped ones included."""
+    return [
+        blake2b("\x1f".join([cell or "" for cell in row]).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+        for row in rows
+    ]
+
+
+def _blame_bytes(cells: Sequence[str | None], name: str, blame: dict[int, tuple[str, str]]) -> None:
+    """Refuse rows with broken bytes in a column that is not mapped, too: the whole row is not to be trusted."""
+    for index in texts(cells)[1]:
+        blame.setdefault(index, (name, _byte_reason(cells[index])))
+
+
+def _byte_reason(cell: str | None) -> str:
+    bad = next((char for char in cell or "" if "\ud800" <= char <= "\udfff"), "")
+    code = ord(bad) - 0xDC00 if bad else 0
+    return (
+        f"holds byte 0x{code:02X}, which is no text in the file's encoding"
+        if 0x80 <= code <= 0xFF
+        else "holds half a character"
+    )
+
+
+def _write_refused(
+    writer: QuarantineWriter, refused: Sequence[Refused], header: Sequence[str], import_id: str, counts: _Counts
+) -> None:
+    if not refused:
+        return
+    refused = sorted(refused, key=lambda row: row.line)
+    counts.rejected += len(refused)
+    counts.first_refused = counts.first_refused or refused[0]
+    writer.write_refused(
+        [
+            {
+                "row_id": row_id(import_id, row.member, row.line),
+                "import_id": import_id,
+                "source_line": row.line,
+                "reason": f"line {row.line}: {row.reason}" + (f" (in {row.member})" if row.member else ""),
+                "column": row.column,
+                "raw": _raw_json(row, header),
+            }
+            for row in refused
+        ]
+    )
+
+
+def _raw_json(row: Refused, header: Sequence[str]) -> str:
+    named = len(row.cells) == len(header)
+    cells = [shorten(cell, 500) for cell in row.cells[:50]]
+    value: Any = dict(zip(header, cells, strict=False)) if named else {"cells": cells}
+    return json.dumps(value, ensure_ascii=False)

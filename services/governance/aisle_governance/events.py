@@ -1,0 +1,52 @@
+"""The door for events: a pipeline run that asks for governance."""
+
+import logging
+
+from aisle.governance.v1 import governance_events_pb2 as events_pb2
+from aisle.monitor.v1 import monitor_events_pb2
+from aisle_runtime.bus import Consumer, ReceivedEvent
+from aisle_runtime.convert import failure_from_error
+from aisle_runtime.db import Database
+from aisle_runtime.inbox import Inbox
+from aisle_runtime.outbox import Outbox
+from sqlalchemy import Connection
+
+from aisle_governance import convert, telemetry
+from aisle_governance.errors import AisleError, InvalidField
+from aisle_governance.running import Runs
+
+CONSUMER = "governance-pipeline-run-requested"
+_log = logging.getLogger(__name__)
+
+
+class PipelineDoor:
+    """Starts a governance run for each requested pipeline run, once."""
+
+    def __init__(self, db: Database, inbox: Inbox, outbox: Outbox, runs: Runs) -> None:
+        """Use these."""
+        self._db, self._inbox, self._outbox, self._runs = db, inbox, outbox, runs
+
+    def consumers(self) -> list[Consumer]:
+        """What to subscribe to."""
+        return [Consumer(CONSUMER, telemetry.SUBJECT_PIPELINE_RUN_REQUESTED, self.on_requested)]
+
+    async def on_requested(self, event: ReceivedEvent) -> None:
+        """Queue the run; a stage that cannot be run is answered with GovernanceRunFailed, so that the pipeline run ends."""
+        slip = event.parse(monitor_events_pb2.PipelineRunRequested).slip
+        if not slip.pipeline_run:
+            raise InvalidField("slip.pipeline_run", "is required")
+
+        def take_up(conn: Connection) -> None:
+            if not self._inbox.first_time(conn, CONSUMER, event.id):
+                return
+            try:
+                parts = convert.dataset_runs(slip.spec.governance, "slip.spec.governance")
+                self._runs.start(conn, parts, slip)
+            except AisleError as error:
+                if error.kind in ("INTERNAL", "UNAVAILABLE"):
+                    raise
+                _log.warning("pipeline run refused", extra={"fields": {"reason": error.reason}})
+                refusal = events_pb2.GovernanceRunFailed(failure=failure_from_error(error), slip=slip)
+                self._outbox.add(conn, telemetry.SUBJECT_RUN_FAILED, refusal)
+
+        await self._db.write(take_up)

@@ -1,0 +1,148 @@
+"""Entry points of the child processes in which files are read and datasets are governed."""
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from aisle_runtime.artifacts import ArtifactStore
+from aisle_runtime.jobs import JobContext
+from aisle_runtime.telemetry import span
+
+from aisle_governance import telemetry
+from aisle_governance.domain.kinds import DatasetKind, columns_of
+from aisle_governance.domain.mapping import ColumnMapping
+from aisle_governance.domain.model import Dialect, FileFormat
+from aisle_governance.errors import QualityGateStopped, SourceProblem
+from aisle_governance.settings import GovernanceSettings
+
+
+def import_rows(context: JobContext) -> bytes:
+    """Read one source file; answers counts, dialect and the artifacts with accepted and refused rows. Raises SourceProblem."""
+    from aisle_governance.engines.decode import Limits
+    from aisle_governance.engines.importer import import_file
+    from aisle_governance.engines.readers import Source
+
+    payload: dict[str, Any] = json.loads(context.payload)
+    artifacts = _artifacts()
+    source = Source(
+        artifacts.path(payload["sha256"]),
+        DatasetKind(payload["kind"]),
+        ColumnMapping(**payload["mapping"]),
+        Dialect(**payload["dialect"]),
+    )
+    rows_file, refused_file = context.workdir / "rows.parquet", context.workdir / "refused.parquet"
+    refused_file.unlink(missing_ok=True)
+
+    def say(rows: int, ratio: float) -> None:
+        context.raise_if_cancelled()
+        context.progress(0.99 * ratio, f"read {rows} rows")
+
+    with span(telemetry.SPAN_IMPORT, **{telemetry.ATTR_DATASET: payload["dataset"]}) as current:
+        try:
+            outcome = import_file(
+                source,
+                FileFormat(payload["format"]),
+                payload["import"],
+                rows_file,
+                refused_file,
+                limits=Limits(decoded_bytes=payload["max_decoded_bytes"]),
+                on_rows=say,
+            )
+        except SourceProblem as problem:
+            problem.facts.setdefault("file", payload["source_file"])
+            raise
+        current.set_attribute(telemetry.ATTR_ROWS_OUT, outcome.accepted_row_count)
+        current.set_attribute(telemetry.ATTR_ROWS_REFUSED, outcome.rejected_row_count)
+    result = {
+        "accepted": outcome.accepted_row_count,
+        "rejected": outcome.rejected_row_count,
+        "dialect": asdict(outcome.dialect),
+        "rows": artifacts.put_file(rows_file),
+        "refused": artifacts.put_file(refused_file) if refused_file.exists() else "",
+    }
+    return json.dumps(result).encode()
+
+
+def govern(context: JobContext) -> bytes:
+    """Govern every dataset of a run; answers the tables that may be published. Raises QualityGateStopped when one may not."""
+    payload: dict[str, Any] = json.loads(context.payload)
+    settings = GovernanceSettings()
+    artifacts = _artifacts()
+    parts = payload["datasets"]
+    made, stopped = [], []
+    for index, part in enumerate(parts):
+        result = _govern_one(
+            context, payload["run"], part, settings.tables_dir, artifacts, index / len(parts), 1 / len(parts)
+        )
+        made.append(result)
+        failed = [c["check"] for c in result["report"]["checks"] if not c["passed"] and c["severity"] == "ERROR"]
+        if failed:
+            stopped.append((part["dataset"], failed))
+    if stopped:
+        dataset, checks = stopped[0]
+        raise QualityGateStopped(
+            f"{len(checks)} check(s) of the contract of dataset {dataset!r} do not hold; nothing is published.",
+            next_step="Read the quality report, then fix the source, the mapping or the contract.",
+            facts={"dataset": dataset, "checks": ", ".join(checks[:20])},
+        )
+    return json.dumps({"datasets": made}).encode()
+
+
+def _govern_one(
+    context: JobContext,
+    run: str,
+    part: dict[str, Any],
+    tables: Path,
+    artifacts: ArtifactStore,
+    begin: float,
+    share: float,
+) -> dict[str, Any]:
+    from aisle_governance.engines import quarantine
+    from aisle_governance.engines.governor import GovernedDataset
+    from aisle_governance.engines.governor import govern as govern_dataset
+    from aisle_governance.engines.tables import schema_words, write_table
+
+    dataset, kind = part["dataset"], DatasetKind(part["kind"])
+    job = GovernedDataset(
+        dataset=dataset,
+        kind=kind,
+        mapping=ColumnMapping(**part["mapping"]),
+        contract_yaml=part["contract_yaml"],
+        disabled_rules=tuple(part["disabled_rules"]),
+        rows_files=tuple(artifacts.path(source["rows"]) for source in part["imports"]),
+    )
+
+    def say(ratio: float, phase: str) -> None:
+        context.raise_if_cancelled()
+        context.progress(begin + share * ratio, f"{dataset}: {phase}")
+
+    with span(telemetry.SPAN_GOVERN, **{telemetry.ATTR_DATASET: dataset}) as current:
+        candidate = govern_dataset(job, run, say)
+        report = candidate.report.to_json()
+        if len(candidate.quarantined):
+            path = context.workdir / "put_aside.parquet"
+            quarantine.write_put_aside(candidate.quarantined, list(columns_of(kind)), path)
+            report["quarantine_artifact"] = artifacts.put_file(path)
+        context.progress(begin + share * 0.8, f"{dataset}: write", json.dumps(report).encode())
+        folder = f"{dataset}/{run}-{context.attempt}"
+        files = () if candidate.report.stopping_checks else write_table(candidate.table, tables / folder, run)
+        current.set_attribute(telemetry.ATTR_ROWS_IN, candidate.report.input_row_count)
+        current.set_attribute(telemetry.ATTR_ROWS_OUT, candidate.report.output_row_count)
+    return {
+        "dataset": dataset,
+        "kind": kind.value,
+        "imports": [source["id"] for source in part["imports"]],
+        "content_hash": candidate.content_hash,
+        "contract_hash": candidate.contract_hash,
+        "rule_set_hash": candidate.rule_set_hash,
+        "row_count": candidate.table.num_rows,
+        "columns": schema_words(candidate.table.schema),
+        "folder": folder,
+        "files": [asdict(file) for file in files],
+        "report": report,
+    }
+
+
+def _artifacts() -> ArtifactStore:
+    return ArtifactStore(GovernanceSettings().state_dir / "artifacts")

@@ -1,0 +1,167 @@
+"""What callers read back: rows of versions, rows put aside, and where rows came from. Files are read off the event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from aisle.governance.v1 import governance_run_pb2, governance_service_pb2
+from aisle_runtime import paging
+from aisle_runtime.artifacts import ArtifactStore
+from aisle_runtime.db import Database
+from aisle_runtime.jobs import Jobs
+from aisle_runtime.telemetry import span
+from sqlalchemy import Connection
+
+from aisle_governance import convert, telemetry
+from aisle_governance.domain.model import Import, QualityReport, Version
+from aisle_governance.errors import InvalidField
+from aisle_governance.storage import catalog, history
+
+_MAX_SAMPLE = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """A file of rows put aside, and when it was written (seconds since the epoch)."""
+
+    artifact: str
+    import_id: str
+    """Empty for the file of a run."""
+    time: float
+
+
+class Readings:
+    """Answers questions about what is stored."""
+
+    def __init__(self, db: Database, jobs: Jobs, artifacts: ArtifactStore, tables: Path) -> None:
+        """`tables` is the folder of the Delta tables."""
+        self._db, self._jobs, self._artifacts, self._tables = db, jobs, artifacts, tables
+
+    async def version(self, name: str, field: str) -> Version:
+        """The version of that name, `latest` included. Raises InvalidField, NotFound."""
+        dataset, number = convert.version_number(name, field)
+        return await self._db.read(lambda conn: find_version(conn, dataset, number))
+
+    async def rows(self, request: governance_service_pb2.ReadRowsRequest) -> AsyncIterator[bytes]:
+        """Pieces of the Arrow IPC stream that the request asks for."""
+        from aisle_governance.engines import tables
+
+        version = await self.version(request.dataset_version, "dataset_version")
+        columns = tables.check_columns(request.columns, [name for name, _ in version.columns])
+        if not 0 <= request.sample_row_count <= _MAX_SAMPLE:
+            raise InvalidField("sample_row_count", "must not be negative")
+        older = None
+        if request.added_since_version:
+            older = await self.version(request.added_since_version, "added_since_version")
+            if older.dataset != version.dataset:
+                raise InvalidField("added_since_version", "must be a version of the same dataset")
+
+        def pieces() -> Iterator[bytes]:
+            paths = tables.verified_files(self._tables / version.folder, version.files)
+            other = None if older is None else tables.verified_files(self._tables / older.folder, older.files)
+            yield from tables.read_ipc(
+                paths, version.columns, columns, not_in=other, sample_row_count=request.sample_row_count
+            )
+
+        with span(telemetry.SPAN_READ_ROWS, **{telemetry.ATTR_DATASET: version.dataset}):
+            iterator = pieces()
+            while (piece := await asyncio.to_thread(next, iterator, None)) is not None:
+                yield piece
+
+    async def lineage(
+        self, request: governance_service_pb2.GetLineageRequest
+    ) -> governance_service_pb2.GetLineageResponse:
+        """Files, ancestors and, when asked, the source of one row."""
+        version = await self.version(request.name, "name")
+
+        def read(conn: Connection) -> tuple[list[Import], list[int]]:
+            return catalog.imports_by_id(conn, version.imports), history.ancestors(
+                conn, version.dataset, version.number
+            )
+
+        imports, parents = await self._db.read(read)
+        messages = await self._db.read(
+            lambda conn: [convert.import_message(item, self._jobs.get(conn, item.id)) for item in imports]
+        )
+        source = None
+        if request.row_id:
+            if len(request.row_id) > 64 or not request.row_id.isalnum():
+                raise InvalidField("row_id", "is no row id")
+            source = await asyncio.to_thread(self._trace, version, {item.id: item for item in imports}, request.row_id)
+        return convert.lineage_message(messages, version.dataset, parents, source)
+
+    def _trace(self, version: Version, imports: dict[str, Import], row_id: str) -> tuple[str, int, str]:
+        from aisle_governance.engines import tables
+
+        files = tables.verified_files(self._tables / version.folder, version.files)
+        import_id, line = tables.find_row(files, row_id)
+        source = imports[import_id]
+        member = tables.find_member(self._artifacts.path(source.rows_artifact), row_id)
+        return (f"{source.source_file}/{member}" if member else source.source_file), line, import_id
+
+    async def quarantined(
+        self, request: governance_service_pb2.ListQuarantinedRowsRequest
+    ) -> governance_service_pb2.ListQuarantinedRowsResponse:
+        """One page of rows put aside: those of the run in the order of its rules, then those of each import."""
+        size = paging.page_size(request.page_size)
+        after = paging.decode_token(request.page_token, request)
+        run, _, offset = after.partition(":")
+        dataset, sources, run = await self._db.read(lambda conn: self._sources(conn, request.parent, run))
+        start = int(offset) if offset.isdigit() else 0
+        rows, total = await asyncio.to_thread(self._page, sources, request.rule, start, size, dataset)
+        end = start + len(rows)
+        token = paging.encode_token(f"{run}:{end}", request) if end < total else ""
+        return governance_service_pb2.ListQuarantinedRowsResponse(
+            quarantined_rows=rows, next_page_token=token, total_count=total
+        )
+
+    def _sources(self, conn: Connection, parent: str, pinned_run: str) -> tuple[str, list[_Source], str]:
+        """(dataset id, files to list, id of the run among them); later pages stay with the run of the first one."""
+        report: QualityReport | None
+        if convert.VERSION.matches(parent):
+            dataset, number = convert.version_number(parent, "parent")
+            version = find_version(conn, dataset, number)
+            report = history.find_report_of_run(conn, version.run, dataset)
+            imports = catalog.imports_by_id(conn, version.imports)
+        else:
+            dataset = convert.dataset_id(parent, "parent")
+            catalog.get_dataset(conn, dataset)
+            imports = catalog.readable_imports(conn, dataset)
+            report = history.newest_report(conn, dataset)
+            if pinned_run:
+                report = history.find_report_of_run(conn, pinned_run, dataset)
+        sources = []
+        if report is not None and report.quarantine_artifact:
+            sources.append(_Source(report.quarantine_artifact, "", self._end_time(conn, report.run)))
+        for item in imports:
+            if item.rejected_artifact:
+                sources.append(_Source(item.rejected_artifact, item.id, self._end_time(conn, item.id)))
+        return dataset, sources, report.run if report is not None else "none"
+
+    def _end_time(self, conn: Connection, job_id: str) -> float:
+        job = self._jobs.get(conn, job_id)
+        return 0.0 if job is None else job.end_time or job.create_time
+
+    def _page(
+        self, sources: list[_Source], rule: str, start: int, size: int, dataset: str
+    ) -> tuple[list[governance_run_pb2.QuarantinedRow], int]:
+        from aisle_governance.engines import quarantine
+
+        rows: list[governance_run_pb2.QuarantinedRow] = []
+        total = 0
+        for source in sources:
+            path = self._artifacts.path(source.artifact)
+            count = quarantine.count(path, rule)
+            skip = max(0, start - total)
+            if len(rows) < size and skip < count:
+                found = quarantine.read(path, rule, skip, size - len(rows))
+                rows += [convert.quarantined_message(row, dataset, {source.import_id: source.time}) for row in found]
+            total += count
+        return rows, total
+
+
+def find_version(conn: Connection, dataset: str, number: int | None) -> Version:
+    """The version, or the newest one for None. Raises NotFound for the dataset or the version."""
+    newest = catalog.get_dataset(conn, dataset).latest_version
+    return history.get_version(conn, dataset, newest if number is None else number)

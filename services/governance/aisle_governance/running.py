@@ -1,0 +1,149 @@
+"""Governance runs from request to published versions, all inside the transactions of their jobs."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from aisle.governance.v1 import governance_events_pb2 as events_pb2
+from aisle.pipeline.v1 import pipeline_spec_pb2
+from aisle_runtime.convert import failure_from_job
+from aisle_runtime.jobs import JobFailure, JobRecord, Jobs
+from aisle_runtime.names import new_id
+from aisle_runtime.outbox import Outbox
+from sqlalchemy import Connection
+
+from aisle_governance import convert, telemetry
+from aisle_governance.domain.kinds import DatasetKind
+from aisle_governance.domain.model import Dataset, DatasetRun, Import, QualityReport, Run, TableFile, Version
+from aisle_governance.errors import FailedPrecondition
+from aisle_governance.storage import catalog, history
+
+JOB_KIND = "govern"
+JOB_TARGET = "aisle_governance.jobs:govern"
+
+
+class Runs:
+    """Starts runs and publishes what they made; everything runs inside the caller's transaction."""
+
+    def __init__(self, jobs: Jobs, outbox: Outbox) -> None:
+        """Use these to queue work and to tell of it."""
+        self._jobs, self._outbox = jobs, outbox
+
+    def start(
+        self, conn: Connection, dataset_runs: Sequence[DatasetRun], slip: pipeline_spec_pb2.RoutingSlip | None = None
+    ) -> Run:
+        """Queue a run over the imports that have succeeded by now.
+
+        Raises NotFound for a dataset, InvalidField for a rule, FailedPrecondition (DATASET_EMPTY) for a dataset without rows.
+        """
+        parts = [self._part(conn, index, part) for index, part in enumerate(dataset_runs)]
+        run = history.add_run(
+            conn,
+            Run(
+                id=new_id("gov"),
+                sequence=0,
+                dataset_runs=tuple(dataset_runs),
+                slip=b"" if slip is None else slip.SerializeToString(deterministic=True),
+                pipeline_run="" if slip is None else slip.pipeline_run,
+            ),
+        )
+        self._jobs.submit(conn, JOB_KIND, run.id, json.dumps({"run": run.id, "datasets": parts}).encode())
+        return run
+
+    @staticmethod
+    def _part(conn: Connection, index: int, part: DatasetRun) -> dict[str, Any]:
+        dataset = catalog.get_dataset(conn, part.dataset)
+        convert.check_disabled_rules(part, dataset.kind, f"stage.dataset_runs[{index}]")
+        imports = catalog.readable_imports(conn, part.dataset)
+        if not imports:
+            raise FailedPrecondition(
+                f"Dataset {part.dataset!r} holds no imported rows.",
+                reason="DATASET_EMPTY",
+                next_step="Import a file and wait until its import has succeeded.",
+                facts={"dataset": part.dataset},
+            )
+        return _payload(dataset, part, imports)
+
+    def on_progress(self, conn: Connection, job: JobRecord, detail: bytes) -> None:
+        """Store a report as soon as it is there, so that a stopped run can be explained."""
+        if detail:
+            history.put_report(conn, QualityReport.from_json(json.loads(detail)))
+
+    def on_succeeded(self, conn: Connection, job: JobRecord, result: bytes) -> None:
+        """Publish all versions of the run under the next numbers, in one transaction."""
+        run = history.get_run(conn, job.id)
+        now = datetime.now(UTC)
+        published = [self._publish(conn, run, made, now) for made in json.loads(result)["datasets"]]
+        names = tuple(version.name for version in published)
+        history.set_published(conn, run.id, names)
+        for version in published:
+            event = events_pb2.DatasetVersionPublished(dataset_version=convert.version_message(version))
+            self._outbox.add(conn, telemetry.SUBJECT_VERSION_PUBLISHED, event)
+        slip = _slip(run)
+        if slip is not None:
+            del slip.dataset_versions[:]
+            slip.dataset_versions.extend(names)
+        message = convert.run_message(history.get_run(conn, run.id), job)
+        self._outbox.add(
+            conn,
+            telemetry.SUBJECT_RUN_COMPLETED,
+            events_pb2.GovernanceRunCompleted(governance_run=message, slip=slip),
+        )
+
+    @staticmethod
+    def _publish(conn: Connection, run: Run, made: dict[str, Any], now: datetime) -> Version:
+        history.put_report(conn, QualityReport.from_json(made["report"]))
+        parent = catalog.get_dataset(conn, made["dataset"]).latest_version
+        version = Version(
+            dataset=made["dataset"],
+            number=parent + 1,
+            kind=DatasetKind(made["kind"]),
+            content_hash=made["content_hash"],
+            parent=parent,
+            imports=tuple(made["imports"]),
+            contract_hash=made["contract_hash"],
+            rule_set_hash=made["rule_set_hash"],
+            row_count=made["row_count"],
+            columns=tuple((name, words) for name, words in made["columns"]),
+            create_time=now,
+            run=run.id,
+            folder=made["folder"],
+            files=tuple(TableFile(**file) for file in made["files"]),
+        )
+        history.add_version(conn, version)
+        catalog.set_latest_version(conn, version.dataset, version.number)
+        history.set_report_version(conn, run.id, version.dataset, version.number)
+        return version
+
+    def on_failed(self, conn: Connection, job: JobRecord, failure: JobFailure) -> None:
+        """Tell that nothing was published, and which checks stopped it."""
+        run = history.get_run(conn, job.id)
+        for report in history.reports_of_run(conn, run.id):
+            if report.stopping_checks:
+                gate = events_pb2.QualityGateFailed(
+                    governance_run=f"governanceRuns/{run.id}",
+                    dataset=f"datasets/{report.dataset}",
+                    failed_checks=[convert.check_message(check) for check in report.stopping_checks],
+                )
+                self._outbox.add(conn, telemetry.SUBJECT_QUALITY_GATE_FAILED, gate)
+        event = events_pb2.GovernanceRunFailed(
+            governance_run=f"governanceRuns/{run.id}", failure=failure_from_job(failure), slip=_slip(run)
+        )
+        self._outbox.add(conn, telemetry.SUBJECT_RUN_FAILED, event)
+
+
+def _slip(run: Run) -> pipeline_spec_pb2.RoutingSlip | None:
+    return pipeline_spec_pb2.RoutingSlip.FromString(run.slip) if run.slip else None
+
+
+def _payload(dataset: Dataset, part: DatasetRun, imports: Sequence[Import]) -> dict[str, Any]:
+    return {
+        "dataset": dataset.id,
+        "kind": dataset.kind.value,
+        "mapping": asdict(dataset.mapping),
+        "contract_yaml": dataset.contract_yaml,
+        "disabled_rules": list(part.disabled_rules),
+        "imports": [{"id": source.id, "rows": source.rows_artifact} for source in imports],
+    }

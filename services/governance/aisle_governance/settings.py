@@ -1,0 +1,33 @@
+"""Settings of the governance service (`AISLE_GOVERNANCE_*`)."""
+
+from pathlib import Path
+
+from aisle_runtime.settings import ServiceSettings, service_config
+from pydantic import Field
+
+
+class GovernanceSettings(ServiceSettings):
+    """What an operator can set."""
+
+    model_config = service_config("governance")
+
+    import_root: Path | None = None
+    """Folder below which ImportDataset may read files; empty refuses the call."""
+    max_upload_bytes: int = Field(default=4 << 30, ge=1)
+    """Largest source file taken in."""
+    max_decoded_bytes: int = Field(default=8 << 30, ge=1)
+    """Largest size of a source after unpacking."""
+    import_memory_bytes: int = Field(default=0, ge=0)
+    """Memory limit of an import's child process; 0 means none."""
+    run_memory_bytes: int = Field(default=0, ge=0)
+    """Memory limit of a governance run's child process; 0 means none."""
+
+    @property
+    def tables_dir(self) -> Path:
+        """Folder of the published Delta tables."""
+        return self.state_dir / "tables"
+
+    @property
+    def signing_key_path(self) -> Path:
+        """Key file of attribution tokens; the ranker must use the same one."""
+        return self.signing_key_file or self.state_dir / "signing.key"

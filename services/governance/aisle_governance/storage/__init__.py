@@ -1,0 +1,1 @@
+"""What governance keeps in its database."""

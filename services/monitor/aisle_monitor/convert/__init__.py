@@ -1,0 +1,1 @@
+"""The only code that knows both protobuf and the monitor's rules."""

@@ -1,0 +1,1 @@
+"""The monitor's rules: plain Python and numpy, with no word of gRPC, NATS, protobuf or SQL."""

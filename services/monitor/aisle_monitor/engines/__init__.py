@@ -1,0 +1,1 @@
+"""Workshop: the span store and what reads rows from governance; imported when needed."""

@@ -1,0 +1,1 @@
+"""Libraries behind the rules' Protocols: inference, tokenizer, lexical index, bundle files."""

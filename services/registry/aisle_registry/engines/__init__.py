@@ -1,0 +1,1 @@
+"""Work on bytes: taking bundles in and looking into their files."""

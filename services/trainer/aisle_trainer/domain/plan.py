@@ -1,0 +1,196 @@
+"""What a training job is asked to do, with defaults filled in and limits checked."""
+
+import re
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from aisle_trainer.errors import InvalidField
+
+DEFAULT_BASE_MODEL = "all-MiniLM-L6-v2"
+DEFAULT_BATCH_SIZE, DEFAULT_PATIENCE, DEFAULT_LORA_RANK, DEFAULT_MAX_TOKENS = 32, 3, 16, 64
+DEFAULT_VALIDATIONS = 10
+PURCHASE_SHARE = 0.25
+"""Share of an optimizer step's pairs that the purchase task gets beside the search task."""
+PURCHASE_GROUP = 4
+"""One bought product and three that were not make a group of purchase pairs."""
+MAX_STEPS_LIMIT = 1_000_000
+
+
+class Task(StrEnum):
+    """What a head learns."""
+
+    SEARCH_RELEVANCE = "search_relevance"
+    PURCHASE = "purchase"
+
+
+class Method(StrEnum):
+    """Which weights of the trunk are trained."""
+
+    LORA = "lora"
+    FULL = "full"
+
+
+DEFAULT_LEARNING_RATE = {Method.FULL: 1.5e-4, Method.LORA: 2e-3}
+DEFAULT_MAX_STEPS = {Method.FULL: 90, Method.LORA: 120}
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """One task of a job."""
+
+    task: Task
+    """What is learned."""
+    dataset: str
+    """`datasets/{dataset}` or `datasets/{dataset}/versions/{version}`."""
+    weight: float = 1.0
+    """Weight of the task's loss and of its validation figure."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Everything that decides the outcome of a job; 0 in a numeric field asks for its default (see `completed`)."""
+
+    tasks: tuple[TaskPlan, ...]
+    base_model: str = ""
+    method: Method = Method.LORA
+    learning_rate: float = 0.0
+    """Peak learning rate."""
+    batch_size: int = 0
+    """Pairs per optimizer step, all tasks together."""
+    max_steps: int = 0
+    eval_every_steps: int = 0
+    patience: int = 0
+    """Validations without a better score before training stops."""
+    lora_rank: int = 0
+    max_tokens: int = 0
+    seed: int = 0
+    weight_decay: float = 0.0
+    label_noise_ratio: float = 0.0
+    skip_export: bool = False
+
+    def has(self, task: Task) -> bool:
+        """Say whether the plan trains `task`."""
+        return any(entry.task is task for entry in self.tasks)
+
+    def weight(self, task: Task) -> float:
+        """Return the loss weight of `task`, 0 when it is not trained."""
+        return next((entry.weight for entry in self.tasks if entry.task is task), 0.0)
+
+    def pairs_per_step(self, task: Task) -> int:
+        """Split `batch_size` between the tasks; purchase pairs come in groups of `PURCHASE_GROUP`."""
+        if not self.has(task):
+            return 0
+        if len(self.tasks) == 1:
+            return self.batch_size
+        groups = max(1, round(self.batch_size * PURCHASE_SHARE / PURCHASE_GROUP))
+        purchase = min(groups * PURCHASE_GROUP, self.batch_size - 1)
+        return purchase if task is Task.PURCHASE else self.batch_size - purchase
+
+
+def completed(plan: Plan) -> Plan:
+    """Return `plan` with defaults in place of zeros; raises InvalidField with the path of the first field that cannot be."""
+    steps = plan.max_steps or DEFAULT_MAX_STEPS[plan.method]
+    full = replace(
+        plan,
+        base_model=plan.base_model or DEFAULT_BASE_MODEL,
+        learning_rate=plan.learning_rate or DEFAULT_LEARNING_RATE[plan.method],
+        batch_size=plan.batch_size or DEFAULT_BATCH_SIZE,
+        max_steps=steps,
+        eval_every_steps=plan.eval_every_steps or max(1, steps // DEFAULT_VALIDATIONS),
+        patience=plan.patience or DEFAULT_PATIENCE,
+        lora_rank=plan.lora_rank or DEFAULT_LORA_RANK,
+        max_tokens=plan.max_tokens or DEFAULT_MAX_TOKENS,
+        tasks=tuple(replace(task, weight=task.weight or 1.0) for task in plan.tasks),
+    )
+    _check(full)
+    return full
+
+
+_BASE_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
+
+
+def _check(plan: Plan) -> None:
+    if not _BASE_MODEL.fullmatch(plan.base_model):
+        raise InvalidField("spec.base_model", "is not the name of a base model")
+    _check_tasks(plan)
+    for field, value, low, high in (
+        ("learning_rate", plan.learning_rate, 0.0, 0.1),
+        ("batch_size", plan.batch_size, 1, 1024),
+        ("max_steps", plan.max_steps, 1, MAX_STEPS_LIMIT),
+        ("eval_every_steps", plan.eval_every_steps, 1, MAX_STEPS_LIMIT),
+        ("patience", plan.patience, 1, MAX_STEPS_LIMIT),
+        ("lora_rank", plan.lora_rank, 1, 256),
+        ("max_tokens", plan.max_tokens, 8, 512),
+        ("weight_decay", plan.weight_decay, 0.0, 1.0),
+        ("label_noise_ratio", plan.label_noise_ratio, 0.0, 1.0),
+    ):
+        if not low <= value <= high:
+            raise InvalidField(f"spec.{field}", f"must be from {low} to {high}")
+
+
+def _check_tasks(plan: Plan) -> None:
+    if not plan.tasks:
+        raise InvalidField("spec.tasks", "names no task", next_step="Name one or two tasks with their datasets.")
+    seen: set[Task] = set()
+    for index, entry in enumerate(plan.tasks):
+        if entry.task in seen:
+            raise InvalidField(f"spec.tasks[{index}].kind", "names a task twice")
+        if not 0 < entry.weight < float("inf"):
+            raise InvalidField(f"spec.tasks[{index}].weight", "must be above 0")
+        if plan.batch_size < (PURCHASE_GROUP if entry.task is Task.PURCHASE else 1) + len(plan.tasks) - 1:
+            raise InvalidField("spec.batch_size", f"is too small for these tasks: use at least {PURCHASE_GROUP + 1}")
+        seen.add(entry.task)
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A named starting point."""
+
+    recipe_id: str
+    description: str
+    plan: Plan
+    """Its datasets are empty."""
+
+
+def _both(**values: object) -> Plan:
+    tasks = (TaskPlan(Task.SEARCH_RELEVANCE, ""), TaskPlan(Task.PURCHASE, ""))
+    return completed(Plan(tasks=tasks, **values))  # type: ignore[arg-type]
+
+
+def _one(task: Task, **values: object) -> Plan:
+    return completed(Plan(tasks=(TaskPlan(task, ""),), **values))  # type: ignore[arg-type]
+
+
+_DEMO = {"batch_size": 40, "max_tokens": 48, "eval_every_steps": 30}
+RECIPES: tuple[Recipe, ...] = (
+    Recipe(
+        "purchase-full",
+        "Every weight, purchase only.",
+        _one(Task.PURCHASE, method=Method.FULL, max_tokens=64, eval_every_steps=30),
+    ),
+    Recipe(
+        "search-full",
+        "Every weight, search relevance only: the best ranking for search.",
+        _one(Task.SEARCH_RELEVANCE, method=Method.FULL, max_tokens=48, eval_every_steps=30),
+    ),
+    Recipe(
+        "search-lora",
+        "Low-rank adapters, search relevance only: 2 % of the weights, small checkpoints.",
+        _one(Task.SEARCH_RELEVANCE, method=Method.LORA, max_tokens=48, eval_every_steps=40),
+    ),
+    Recipe(
+        "search-purchase-full",
+        "Every weight, both tasks on one trunk: the default of the demo.",
+        _both(method=Method.FULL, **_DEMO),
+    ),
+    Recipe(
+        "search-purchase-lora",
+        "Low-rank adapters, both tasks on one trunk.",
+        _both(method=Method.LORA, **(_DEMO | {"eval_every_steps": 40})),
+    ),
+    Recipe(
+        "search-purchase-quick",
+        "A few steps of every weight, both tasks: shows that the loop turns, not the best quality.",
+        _both(method=Method.FULL, max_steps=12, batch_size=40, max_tokens=48, eval_every_steps=12),
+    ),
+)

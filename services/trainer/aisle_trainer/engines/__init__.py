@@ -1,0 +1,1 @@
+"""The workshop: torch, transformers, peft, onnx, pyarrow. Imported by job children only."""

@@ -1,0 +1,126 @@
+"""The ranking model: one encoder trunk, a head per task; all of it trained, or low-rank adapters only."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from aisle_trainer.domain.plan import Method, Plan, Task
+from aisle_trainer.engines.encoder import Encoded, masked_mean
+
+HEAD_OF_TASK = {Task.SEARCH_RELEVANCE: "relevance", Task.PURCHASE: "purchase"}
+HEAD_LEARNING_RATE_FACTOR = {Method.FULL: 5.0, Method.LORA: 1.0}
+"""New heads learn faster than trained weights."""
+_LORA_TARGETS = ("query", "key", "value", "dense")
+
+
+class Head(nn.Module):
+    """A small classifier: dense, tanh, one logit."""
+
+    def __init__(self, dim: int) -> None:
+        """Take pooled states of width `dim`."""
+        super().__init__()
+        self.dense, self.out = nn.Linear(dim, dim), nn.Linear(dim, 1)
+        nn.init.normal_(self.out.weight, std=0.02)
+        nn.init.zeros_(self.out.bias)
+
+    def forward(self, pooled: Tensor) -> Tensor:
+        """pooled (batch, dim) -> logits (batch,)."""
+        return self.out(torch.tanh(self.dense(pooled))).squeeze(-1)  # type: ignore[no-any-return]
+
+
+class RankingModel(nn.Module):
+    """Scores pairs of texts; both heads exist whatever tasks are trained, so that every bundle has one signature."""
+
+    def __init__(self, trunk: nn.Module, plan: Plan) -> None:
+        """Put heads on `trunk`, and adapters into it when the plan asks for LoRA; seeds the draws of new weights."""
+        super().__init__()
+        torch.manual_seed(plan.seed)
+        self.dim = int(trunk.config.hidden_size)  # type: ignore[union-attr, arg-type]
+        self.method = plan.method
+        self.trunk = _with_lora(trunk, plan.lora_rank) if plan.method is Method.LORA else trunk
+        self.heads = nn.ModuleDict({name: Head(self.dim) for name in HEAD_OF_TASK.values()})
+        self.bf16 = False
+
+    def pooled(self, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        """(batch, seq) int64 each -> mean-pooled states (batch, dim) float32."""
+        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+            hidden = self.trunk(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
+        return masked_mean(hidden.float(), mask)
+
+    def logits(self, task: Task, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
+        """(batch, seq) int64 each -> logits (batch,) of one task."""
+        return self.heads[HEAD_OF_TASK[task]](self.pooled(ids, mask, types))  # type: ignore[no-any-return]
+
+    def predict(self, task: Task, encoded: Encoded) -> NDArray[np.float64]:
+        """Return the logit of every encoded pair, (pairs,)."""
+        self.eval()
+        out = np.zeros(len(encoded.lengths))
+        with torch.inference_mode():
+            for rows in encoded.batches():
+                out[rows] = self.logits(task, *encoded.tensors(rows)).numpy()
+        return out
+
+    def trainable(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Yield the parameters that training changes, by name, in a fixed order."""
+        return ((name, parameter) for name, parameter in self.named_parameters() if parameter.requires_grad)
+
+    def trainable_state(self) -> dict[str, Tensor]:
+        """Return copies of the trained parameters by name."""
+        return {name: parameter.detach().clone().contiguous() for name, parameter in self.trainable()}
+
+    def load_trainable(self, state: Mapping[str, Tensor]) -> None:
+        """Set the trained parameters from what `trainable_state` returned; raises KeyError when one is missing."""
+        with torch.no_grad():
+            for name, parameter in self.trainable():
+                parameter.copy_(state[name])
+
+    def groups(self, plan: Plan) -> list[dict[str, object]]:
+        """Return optimizer groups: matrices decay, biases and norms do not; heads learn faster."""
+        groups: dict[tuple[bool, bool], list[nn.Parameter]] = {}
+        for name, parameter in self.trainable():
+            groups.setdefault((name.startswith("heads."), parameter.ndim > 1), []).append(parameter)
+        result: list[dict[str, object]] = []
+        for (head, matrix), parameters in sorted(groups.items()):
+            rate = plan.learning_rate * (HEAD_LEARNING_RATE_FACTOR[plan.method] if head else 1.0)
+            decay = plan.weight_decay if matrix else 0.0
+            result.append({"params": parameters, "lr": rate, "peak_lr": rate, "weight_decay": decay})
+        return result
+
+    def merged(self) -> "RankingModel":
+        """Fold adapters into the trunk, in place, and return the model; full fine-tuning has nothing to fold."""
+        if self.method is Method.LORA and hasattr(self.trunk, "merge_and_unload"):
+            self.trunk = self.trunk.merge_and_unload()
+        return self
+
+    def counts(self) -> tuple[int, int]:
+        """Return (trained, all) parameter counts."""
+        return sum(p.numel() for _, p in self.trainable()), sum(p.numel() for p in self.parameters())
+
+
+def _with_lora(trunk: nn.Module, rank: int) -> nn.Module:
+    """Freeze the trunk and add low-rank adapters to all its dense layers. Source: Hu et al. 2021, section 4."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(_LORA_TARGETS))
+    return get_peft_model(trunk, config)  # type: ignore[no-any-return]
+
+
+class ExportModel(nn.Module):
+    """What is exported: both logits and the unit-length mean-pooled embedding in one graph."""
+
+    def __init__(self, model: RankingModel) -> None:
+        """Share the weights of a merged model."""
+        super().__init__()
+        self.trunk, self.heads = model.trunk, model.heads
+
+    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(batch, seq) int64 each -> relevance (batch,), purchase (batch,), embedding (batch, dim)."""
+        hidden = self.trunk(
+            input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids
+        ).last_hidden_state
+        pooled = masked_mean(hidden, attention_mask)
+        embedding = nn.functional.normalize(pooled, dim=1)
+        return self.heads["relevance"](pooled), self.heads["purchase"](pooled), embedding

@@ -1,0 +1,89 @@
+"""What the trainer refuses, in words for callers: kind, reason, facts and the next step."""
+
+from aisle_runtime.errors import (
+    AisleError,
+    DataLoss,
+    FailedPrecondition,
+    InvalidField,
+    NotFound,
+    Unavailable,
+)
+
+__all__ = [
+    "AisleError",
+    "BaseModelUnknown",
+    "CheckpointDamaged",
+    "DataLoss",
+    "DatasetUnreadable",
+    "EmptyTrainingData",
+    "ExportParityFailed",
+    "FailedPrecondition",
+    "InvalidField",
+    "InvalidLabels",
+    "NotFound",
+    "SingleClassLabels",
+    "TooFewUnits",
+    "TrainingDiverged",
+    "Unavailable",
+    "WrongColumns",
+]
+
+
+class EmptyTrainingData(FailedPrecondition):
+    """A dataset version holds no row that can teach its task."""
+
+    reason = "EMPTY_TRAINING_DATA"
+
+
+class SingleClassLabels(FailedPrecondition):
+    """All labels of a task are equal, so there is nothing to tell apart."""
+
+    reason = "SINGLE_CLASS_LABELS"
+
+
+class InvalidLabels(FailedPrecondition):
+    """Labels are missing, not numbers, or out of range."""
+
+    reason = "INVALID_LABELS"
+
+
+class TooFewUnits(FailedPrecondition):
+    """There are too few queries or customers to hold some back for validation and test."""
+
+    reason = "TOO_FEW_UNITS"
+
+
+class WrongColumns(FailedPrecondition):
+    """A dataset version lacks a column that its task needs."""
+
+    reason = "DATASET_COLUMNS_MISSING"
+
+
+class DatasetUnreadable(FailedPrecondition):
+    """Governance does not have the dataset, or has no version of it."""
+
+    reason = "DATASET_UNREADABLE"
+
+
+class BaseModelUnknown(InvalidField):
+    """The named base model is not installed here."""
+
+    reason = "BASE_MODEL_UNKNOWN"
+
+
+class TrainingDiverged(FailedPrecondition):
+    """The loss is no longer a number."""
+
+    reason = "TRAINING_DIVERGED"
+
+
+class CheckpointDamaged(DataLoss):
+    """A checkpoint's bytes are not what was written."""
+
+    reason = "CHECKPOINT_DAMAGED"
+
+
+class ExportParityFailed(FailedPrecondition):
+    """The exported graph does not compute what the trained model computes."""
+
+    reason = "EXPORT_PARITY_FAILED"

@@ -1,0 +1,74 @@
+"""The whole loop: raw files to a promoted model, clicks, drift, and the next round by itself, in one trace."""
+
+import pytest
+from aisle_demo import plan
+from aisle_demo.narrator import Narrator
+from aisle_demo.report import Report
+from aisle_demo.scenario import Scenario
+from aisle_demo.services import Services
+from aisle_demo.shop import Shop
+from rich.console import Console
+
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(600)]
+
+EFFORT = plan.Effort(first_steps=60, refresh_steps=20, worse_steps=2, trials=2, trial_steps=4)
+
+EDGES = {
+    ("monitor", "governance", "event", "aisle.monitor.pipeline_run.requested.v1"),
+    ("governance", "tuner", "event", "aisle.governance.run.completed.v1"),
+    ("tuner", "trainer", "rpc", "aisle.trainer.v1.TrainerService/CreateTrainingJob"),
+    ("tuner", "trainer", "event", "aisle.tuner.study.completed.v1"),
+    ("governance", "trainer", "event", "aisle.governance.run.completed.v1"),
+    ("trainer", "governance", "rpc", "aisle.governance.v1.GovernanceService/ReadRows"),
+    ("trainer", "registry", "event", "aisle.trainer.training_job.succeeded.v1"),
+    ("registry", "trainer", "rpc", "aisle.trainer.v1.TrainerService/ReadArtifact"),
+    ("registry", "ranker", "event", "aisle.registry.model_version.promoted.v1"),
+    ("ranker", "registry", "rpc", "aisle.registry.v1.RegistryService/ReadArtifact"),
+    ("ranker", "monitor", "event", "aisle.ranker.serving_state.changed.v1"),
+    ("governance", "monitor", "event", "aisle.governance.dataset_version.published.v1"),
+    ("trainer", "monitor", "event", "aisle.trainer.training_job.succeeded.v1"),
+    ("registry", "monitor", "event", "aisle.registry.model_version.promoted.v1"),
+    ("registry", "monitor", "event", "aisle.registry.model_version.rejected.v1"),
+    ("monitor", "governance", "rpc", "aisle.governance.v1.GovernanceService/ReadRows"),
+}
+"""Who must have called or told whom inside the lifecycle's one trace."""
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return Report()
+
+
+async def test_the_story_plays_to_its_end(services: Services, shop: Shop, report: Report) -> None:
+    await Scenario(services, shop, EFFORT, Narrator(Console(quiet=True)), report).play()
+    states = {run["name"].split("/")[1]: run["state"] for run in report.runs if run["cause"] == "cli"}
+    assert plan.FIRST in states
+    assert [run["state"] for run in report.runs][:2] == ["SUCCEEDED", "REJECTED"]
+
+
+async def test_the_lifecycle_is_one_trace_with_every_edge(report: Report) -> None:
+    found = {(edge["source"], edge["target"], edge["kind"], edge["operation"]) for edge in report.trace["edges"]}
+    assert found >= EDGES, sorted(EDGES - found)
+    assert set(report.trace["services"]) == {"governance", "trainer", "tuner", "registry", "ranker", "monitor"}
+
+
+async def test_the_model_is_better_than_the_encoder_it_began_with(report: Report) -> None:
+    difference = next(figure for figure in report.paired_differences if figure.name == "search ndcg@10:zero_shot")
+    assert difference.lower > 0
+
+
+async def test_an_alert_started_the_last_run(report: Report) -> None:
+    assert report.runs[-1]["cause"] == f"policies/{plan.POLICY}"
+    assert report.runs[-1]["name"] == report.alerts[0]["pipeline_run"]
+    assert any(column["drifted"] for column in report.drift["columns"])
+
+
+async def test_no_call_failed_while_a_model_was_swapped_in(report: Report) -> None:
+    assert report.promotion_probe["calls"] > 0
+    assert report.promotion_probe["failed"] == 0
+
+
+async def test_clicks_are_counted_against_what_was_shown(report: Report) -> None:
+    shown = sum(row["impressions"] for row in report.serving)
+    clicked = sum(row["clicks"] for row in report.serving)
+    assert 0 < clicked < shown
