@@ -13,6 +13,7 @@ from aisle.pipeline.v1 import pipeline_spec_pb2 as pipeline_pb
 from aisle_runtime import telemetry
 from aisle_runtime.events import event_headers
 from aisle_runtime.names import new_id
+from aisle_runtime.nats_config import inbox_prefix
 from aisle_runtime.testing.nats import NatsServer
 from google.protobuf import text_format
 from google.protobuf.message import Message
@@ -90,7 +91,9 @@ class Publisher:
         service, subject, minted = what.partition(".")[0], f"aisle.{what}.v1", event_id or new_id("e")
         if service not in self._connections:
             password = self._server.password(service)
-            self._connections[service] = await nats.connect(self._server.url, user=service, password=password)
+            self._connections[service] = await nats.connect(
+                self._server.url, user=service, password=password, inbox_prefix=inbox_prefix(service)
+            )
         headers = event_headers(service, minted, message.DESCRIPTOR.full_name, time.time())
         with telemetry.producer_span(subject, minted):
             telemetry.inject(headers)

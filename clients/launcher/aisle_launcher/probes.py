@@ -23,7 +23,8 @@ async def grpc_health(address: str) -> str:
     import grpc.aio
 
     async with grpc.aio.insecure_channel(address, options=(("grpc.enable_http_proxy", 0),)) as channel:
-        call = channel.unary_unary(_CHECK)(b"", timeout=_SECONDS)
+        check: grpc.aio.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(_CHECK)
+        call = check(b"", timeout=_SECONDS)
         try:
             answer = await call
             trailer = await call.trailing_metadata()

@@ -6,6 +6,7 @@ import os
 import random
 import secrets
 import socket
+import time
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -14,6 +15,7 @@ from aisle_launcher.errors import AlreadyRunning, Misconfigured
 from aisle_launcher.files import LogFile, read_json, write_private
 
 DEFAULT_STATE_DIR = Path(".aisle")
+_LOCK_RETRY_SECONDS = 0.05
 _LOWEST_PORT, _USUAL_EPHEMERAL_PORT = 15_000, 32_768
 
 
@@ -39,17 +41,18 @@ class StateFolder:
                 f"The state folder {self.root} cannot be used: {error.strerror}.", "Choose another --state-dir."
             ) from error
 
-    def lock(self) -> None:
+    def lock(self, attempts: int = 5) -> None:
         """Own the folder until this process ends or `unlock` is called.
 
         Raises AlreadyRunning when another process owns it.
         """
         descriptor = os.open(self.root / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(descriptor)
-            raise AlreadyRunning(str(self.root), self.owner_pid()) from None
+        # `is_locked` of another process holds a shared lock for an instant, so one refusal proves nothing.
+        while not _try_lock(descriptor):
+            if (attempts := attempts - 1) <= 0:
+                os.close(descriptor)
+                raise AlreadyRunning(str(self.root), self.owner_pid())
+            time.sleep(_LOCK_RETRY_SECONDS)
         os.truncate(descriptor, 0)
         os.write(descriptor, f"{os.getpid()}\n".encode())
         self._lock = descriptor
@@ -141,6 +144,14 @@ class StateFolder:
                 chosen[name] = _free_port({*chosen.values(), *wanted.values()})
         write_private(file, json.dumps(chosen, indent=2) + "\n")
         return chosen
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _free_port(taken: set[int]) -> int:

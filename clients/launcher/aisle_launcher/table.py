@@ -2,11 +2,12 @@
 
 import os
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aisle_runtime.nats_config import ADMIN_USER, BusUser, nats_server_binary, server_config
 
+from aisle_launcher.disk import StoreDisk
 from aisle_launcher.errors import Misconfigured
 from aisle_launcher.files import write_private
 from aisle_launcher.probes import Probe, grpc_health, nats_info
@@ -38,6 +39,8 @@ class ProcessSpec:
     """How to ask whether it is ready."""
     stop_seconds: float = 10.0
     """How long it may take to end after SIGTERM."""
+    needs_restart: Callable[[int], bool] | None = None
+    """Asked every few seconds with the process id: whether only a restart can help it."""
 
 
 def process_table(
@@ -59,7 +62,10 @@ def process_table(
         if name == NATS:
             config = _write_nats_config(state, addresses[NATS], passwords)
             command = [part.replace("{config}", config) for part in command]
-            table.append(ProcessSpec(name, tuple(command), addresses[name], base, nats_info))
+            disk = StoreDisk(state.nats_dir / "store", state.log(NATS))
+            table.append(
+                ProcessSpec(name, tuple(command), addresses[name], base, nats_info, needs_restart=disk.needs_restart)
+            )
         else:
             own = service_environment(name, state, addresses, passwords[name], base)
             table.append(ProcessSpec(name, tuple(command), addresses[name], own))

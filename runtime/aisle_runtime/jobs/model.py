@@ -3,8 +3,10 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 CRASHED, OUT_OF_MEMORY, CANCELLED = "JOB_CRASHED", "JOB_OUT_OF_MEMORY", "JOB_CANCELLED"
 
@@ -99,10 +101,10 @@ class JobKind:
     """Whether the work folder stays after success."""
     niceness: int = 0
     """Added to the child's niceness, 0 to 19."""
-    on_progress: Callable[[Connection, JobRecord, bytes], None] | None = None
+    on_progress: Callable[["Connection", JobRecord, bytes], None] | None = None
     """Called with every detail given to `JobContext.progress`, and with b"" for progress without one."""
-    on_succeeded: Callable[[Connection, JobRecord, bytes], None] | None = None
+    on_succeeded: Callable[["Connection", JobRecord, bytes], None] | None = None
     """Called with the function's result. When it raises, the job fails instead."""
-    on_failed: Callable[[Connection, JobRecord, JobFailure], None] | None = None
+    on_failed: Callable[["Connection", JobRecord, JobFailure], None] | None = None
     """Called when the job failed for good, and when it was cancelled: then `record.state` is CANCELLED and the reason
     is JOB_CANCELLED."""

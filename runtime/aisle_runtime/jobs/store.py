@@ -3,7 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, func, insert, select, tuple_, update
@@ -75,7 +75,7 @@ class JobStore:
             raise NotFound("The job does not exist.", reason="JOB_NOT_FOUND")
         return record
 
-    def list(self, conn: Connection, kind: str, limit: int, before: str = "") -> list[JobRecord]:
+    def list(self, conn: Connection, kind: str, limit: int, before: str = "") -> Sequence[JobRecord]:
         """Return jobs of a kind, newest first, that come after the job `before` in this order ("" = from the top)."""
         order = (_jobs.c.create_time, _jobs.c.id)
         query = select(_jobs).where(_jobs.c.kind == kind)
@@ -102,7 +102,7 @@ class JobStore:
             dict(_pairs(conn, queued)),
         )
 
-    def claim(self, conn: Connection, kind: str, owner: str, limit: int, lease_seconds: float) -> "list[JobRecord]":
+    def claim(self, conn: Connection, kind: str, owner: str, limit: int, lease_seconds: float) -> Sequence[JobRecord]:
         """Take up at most `limit` queued jobs of `kind` that may start now, oldest first."""
         now = self.now()
         ids = conn.scalars(
@@ -201,9 +201,7 @@ class JobStore:
     ) -> Sequence[JobRecord]:
         """Return running jobs whose lease is over or whose owner is known to be dead, those in `own` left out."""
         rows = conn.execute(
-            select(_jobs).where(
-                _jobs.c.state == JobState.RUNNING, _jobs.c.kind.in_(kinds), _jobs.c.id.not_in(own)
-            )
+            select(_jobs).where(_jobs.c.state == JobState.RUNNING, _jobs.c.kind.in_(kinds), _jobs.c.id.not_in(own))
         ).all()
         return [_record(row) for row in rows if row.lease_expires <= self.now() or is_dead(row.lease_owner)]
 
@@ -235,17 +233,18 @@ class JobStore:
 
 
 def _guarded(job_id: str, token: int) -> Any:
-    return update(_jobs).where(
-        _jobs.c.id == job_id, _jobs.c.fencing_token == token, _jobs.c.state == JobState.RUNNING
-    )
+    return update(_jobs).where(_jobs.c.id == job_id, _jobs.c.fencing_token == token, _jobs.c.state == JobState.RUNNING)
 
 
-def _pairs(conn: Connection, query: Any) -> list[tuple[str, Any]]:
+def _pairs(conn: Connection, query: Any) -> Sequence[tuple[str, Any]]:
     return [(row[0], row[1]) for row in conn.execute(query)]
 
 
 def _failure_text(failure: JobFailure | None) -> str | None:
-    return None if failure is None else json.dumps({**asdict(failure), "facts": dict(failure.facts)})
+    if failure is None:
+        return None
+    told = {"reason": failure.reason, "message": failure.message, "next_step": failure.next_step}
+    return json.dumps({**told, "facts": dict(failure.facts)})
 
 
 def _record(row: Row[Any]) -> JobRecord:

@@ -13,7 +13,7 @@ from aisle_monitor.telemetry import SPAN_COMPARE
 def compare_versions(context: JobContext) -> bytes:
     """Compare the rows that a dataset version added with an earlier version; returns the report as JSON.
 
-    Raises NotFound for an unknown version and Unavailable while governance stays away.
+    Raises NotFound for an unknown version and Unavailable, which the runtime repeats, while governance is away.
     """
     from aisle.governance.v1 import dataset_pb2
     from aisle_runtime.client import open_sync_channel, token_from_file
@@ -27,7 +27,7 @@ def compare_versions(context: JobContext) -> bytes:
         token=token_from_file(settings.client_token_file),
         ca_file=settings.client_ca_file or "",
     ) as channel:
-        rows = Rows(channel, lambda: context.cancelled)
+        rows = Rows(channel)
         reference, current = rows.version(task.reference_version), rows.version(task.current_version)
         kind = dataset_pb2.DatasetKind.Name(current.kind).removeprefix("DATASET_KIND_")
         names = {column.name for column in reference.columns} & {column.name for column in current.columns}

@@ -1,12 +1,15 @@
 """The gRPC door: convert, ask, convert."""
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, TypeVar
 
 import grpc.aio
 from aisle.monitor.v1 import monitor_service_pb2 as pb
 from aisle.monitor.v1 import monitor_service_pb2_grpc as pb_grpc
+from aisle.monitor.v1 import observation_pb2 as observation_pb
+from aisle.monitor.v1 import pipeline_run_pb2 as run_pb
 from aisle_runtime.db import Database
 from aisle_runtime.errors import InvalidField
 from aisle_runtime.names import ResourceName, resource_id
@@ -19,7 +22,7 @@ from aisle_monitor.convert import plans as plan_convert
 from aisle_monitor.convert import resources
 from aisle_monitor.domain.alerts import PIPELINE, check_policy
 from aisle_monitor.domain.plans import check_plan, check_training
-from aisle_monitor.domain.traces import edges
+from aisle_monitor.domain.traces import SpanRecord, edges
 from aisle_monitor.drift import DriftReports
 from aisle_monitor.engines.span_store import SpanStore
 from aisle_monitor.errors import DefinitionTaken, UnknownResource
@@ -32,8 +35,13 @@ from aisle_monitor.storage import serving as serving_store
 REPORT = ResourceName("driftReports/{report}")
 MODEL_VERSION = ResourceName("models/{model}/versions/{version}")
 MAXIMUM_SPANS = 10_000
+ANSWER_BYTES = 3_500_000
+"""Bytes of entries in one answer; with everything around them it stays below gRPC's limit of 4 MiB."""
 _HEX = set("0123456789abcdef")
 R = TypeVar("R", bound=Message)
+N = TypeVar(
+    "N", run_pb.Pipeline, run_pb.PipelineRun, observation_pb.DriftReport, observation_pb.Alert, observation_pb.Policy
+)
 Context = grpc.aio.ServicerContext[Any, Any]
 
 
@@ -80,10 +88,8 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
         """List plans by name."""
         size, after = page_size(request.page_size), decode_token(request.page_token, request)
         found = await self._db.read(lambda conn: pipeline_store.list_pipelines(conn, after, size + 1))
-        return pb.ListPipelinesResponse(
-            pipelines=[resources.pipeline(entry) for entry in found[:size]],
-            next_page_token=_next([entry.name for entry in found], size, request),
-        )
+        pipelines, token = _page(map(resources.pipeline, found), size, request)
+        return pb.ListPipelinesResponse(pipelines=pipelines, next_page_token=token)
 
     async def RunPipeline(self, request: pb.RunPipelineRequest, context: Context) -> pb.RunPipelineResponse:
         """Start a run; the row and its event commit together."""
@@ -115,10 +121,8 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
             PIPELINE.parse(request.pipeline, "pipeline")
             await self._db.read(lambda conn: _known_pipeline(conn, request.pipeline))
         found = await self._db.read(lambda conn: pipeline_store.list_runs(conn, request.pipeline, before, size + 1))
-        return pb.ListPipelineRunsResponse(
-            pipeline_runs=[resources.run(run) for run in found[:size]],
-            next_page_token=_next([run.name for run in found], size, request),
-        )
+        runs, token = _page(map(resources.run, found), size, request)
+        return pb.ListPipelineRunsResponse(pipeline_runs=runs, next_page_token=token)
 
     async def WatchPipelineRun(
         self, request: pb.WatchPipelineRunRequest, context: Context
@@ -175,20 +179,16 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
         """List reports, newest first."""
         size, before = page_size(request.page_size), decode_token(request.page_token, request)
         found = await self._db.read(lambda conn: alert_store.list_reports(conn, before, size + 1))
-        return pb.ListDriftReportsResponse(
-            drift_reports=[resources.report(report) for report in found[:size]],
-            next_page_token=_next([report.name for report in found], size, request),
-        )
+        reports, token = _page(map(resources.report, found), size, request)
+        return pb.ListDriftReportsResponse(drift_reports=reports, next_page_token=token)
 
     async def ListAlerts(self, request: pb.ListAlertsRequest, context: Context) -> pb.ListAlertsResponse:
         """List alerts, newest first."""
         kind = resources.alert_kind(request.kind, "kind")
         size, before = page_size(request.page_size), decode_token(request.page_token, request)
         found = await self._db.read(lambda conn: alert_store.list_alerts(conn, kind, before, size + 1))
-        return pb.ListAlertsResponse(
-            alerts=[resources.alert(alert) for alert in found[:size]],
-            next_page_token=_next([alert.name for alert in found], size, request),
-        )
+        alerts, token = _page(map(resources.alert, found), size, request)
+        return pb.ListAlertsResponse(alerts=alerts, next_page_token=token)
 
     async def CreatePolicy(self, request: pb.CreatePolicyRequest, context: Context) -> pb.CreatePolicyResponse:
         """Store a policy; the same policy under the same id is returned as it is."""
@@ -211,10 +211,8 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
         """List policies by name."""
         size, after = page_size(request.page_size), decode_token(request.page_token, request)
         found = await self._db.read(lambda conn: alert_store.list_policies(conn, after, size + 1))
-        return pb.ListPoliciesResponse(
-            policies=[resources.policy(policy) for policy in found[:size]],
-            next_page_token=_next([policy.name for policy in found], size, request),
-        )
+        policies, token = _page(map(resources.policy, found), size, request)
+        return pb.ListPoliciesResponse(policies=policies, next_page_token=token)
 
     async def GetTrace(self, request: pb.GetTraceRequest, context: Context) -> pb.GetTraceResponse:
         """Return the spans and edges of a trace as far as they have arrived; none at all is NOT_FOUND."""
@@ -224,11 +222,7 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
         if not total:
             raise UnknownResource("trace", request.trace_id, "Spans arrive within seconds of their end; check the id.")
         hops = spans if total == len(spans) else await self._spans.hops(request.trace_id)
-        return pb.GetTraceResponse(
-            spans=[resources.span(span) for span in spans],
-            edges=[resources.edge(edge) for edge in edges(hops)],
-            span_count=total,
-        )
+        return await asyncio.to_thread(_trace, spans, hops, total)
 
     async def _once(
         self, method: str, request: Message, response_type: type[R], effect: Callable[[Connection], R]
@@ -246,9 +240,29 @@ def _known_pipeline(conn: Connection, name: str) -> pipeline_store.StoredPipelin
     return found
 
 
-def _next(names: list[str], size: int, request: Message) -> str:
-    """Return the token of the next page, empty when `names` holds no entry beyond `size`."""
-    return encode_token(names[size - 1].rpartition("/")[2], request) if len(names) > size else ""
+def _page(entries: Iterable[N], size: int, request: Message) -> tuple[list[N], str]:
+    """Take at most `size` entries that fit into one answer; returns them and the token of the next page, "" for none."""
+    taken: list[N] = []
+    room = ANSWER_BYTES
+    for entry in entries:
+        room -= entry.ByteSize()
+        if taken and (len(taken) == size or room < 0):
+            return taken, encode_token(taken[-1].name.rpartition("/")[2], request)
+        taken.append(entry)
+    return taken, ""
+
+
+def _trace(spans: list[SpanRecord], hops: list[SpanRecord], total: int) -> pb.GetTraceResponse:
+    """Build the answer, leaving out the latest spans where it would grow beyond one message."""
+    answer = pb.GetTraceResponse(edges=[resources.edge(edge) for edge in edges(hops)], span_count=total)
+    room = ANSWER_BYTES - answer.ByteSize()
+    for record in spans:
+        span = resources.span(record)
+        room -= span.ByteSize()
+        if room < 0:
+            break
+        answer.spans.append(span)
+    return answer
 
 
 def _bytes(message: Message) -> bytes:

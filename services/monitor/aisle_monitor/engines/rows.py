@@ -1,65 +1,56 @@
 """Rows of dataset versions, read from governance as an Arrow stream; blocking, for job processes."""
 
 import io
-import time
-from collections.abc import Callable, Iterable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import grpc
 import pyarrow as pa
 from aisle.governance.v1 import dataset_pb2, governance_service_pb2, governance_service_pb2_grpc
 from aisle_runtime.client import error_details
-from aisle_runtime.errors import AisleError, FailedPrecondition, NotFound, Unavailable
+from aisle_runtime.errors import AisleError, DataLoss, FailedPrecondition, NotFound, Unavailable
 
-T = TypeVar("T")
-ATTEMPTS = 8
-LONGEST_PAUSE_SECONDS = 5.0
 READ_TIMEOUT_SECONDS = 120.0
+BUFFER_BYTES = 1 << 20
 
 
 class Rows:
-    """Reads dataset versions; while governance is away it repeats for about twenty seconds."""
+    """Reads dataset versions."""
 
-    def __init__(self, channel: grpc.Channel, cancelled: Callable[[], bool] = lambda: False) -> None:
-        """Read over `channel`; `cancelled` is asked before every repetition."""
+    def __init__(self, channel: grpc.Channel) -> None:
+        """Read over `channel`."""
         self._stub = governance_service_pb2_grpc.GovernanceServiceStub(channel)
-        self._cancelled = cancelled
 
     def version(self, name: str) -> dataset_pb2.DatasetVersion:
-        """Return a version; raises NotFound or Unavailable."""
+        """Return a version; raises NotFound, or Unavailable while governance is away."""
         request = governance_service_pb2.GetDatasetVersionRequest(name=name)
-        return self._repeat(lambda: self._stub.GetDatasetVersion(request, timeout=10).dataset_version)
+        try:
+            return self._stub.GetDatasetVersion(request).dataset_version
+        except grpc.RpcError as error:
+            raise _translated(error) from error
 
     def read(self, version: str, columns: list[str], sample: int, added_since: str = "") -> pa.Table:
-        """Return at most `sample` rows of `version`.
+        """Return at most `sample` rows of `version`; with `added_since` only those that this other version does not hold.
 
-        With `added_since` only those that this other version does not hold.
+        Raises what `version` raises, and DataLoss for a stream that ends too early.
         """
         request = governance_service_pb2.ReadRowsRequest(
             dataset_version=version, columns=columns, added_since_version=added_since, sample_row_count=sample
         )
-
-        def attempt() -> pa.Table:
-            pieces = self._stub.ReadRows(request, timeout=READ_TIMEOUT_SECONDS)
-            with pa.ipc.open_stream(_Chunks(piece.arrow_ipc_chunk for piece in pieces)) as reader:
-                return reader.read_all()
-
-        return self._repeat(attempt)
-
-    def _repeat(self, attempt: Callable[[], T]) -> T:
-        pause = 0.2
-        for _ in range(ATTEMPTS - 1):
-            try:
-                return attempt()
-            except grpc.RpcError as error:
-                if error_details(error).code is not grpc.StatusCode.UNAVAILABLE or self._cancelled():
-                    raise _translated(error) from error
-            time.sleep(pause)
-            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
         try:
-            return attempt()
+            pieces = self._stub.ReadRows(request, timeout=READ_TIMEOUT_SECONDS)
+            # Arrow takes a short read for the end of the stream; the buffer in between reads on until it has enough.
+            stream = io.BufferedReader(_Chunks(piece.arrow_ipc_chunk for piece in pieces), BUFFER_BYTES)
+            with pa.ipc.open_stream(stream) as reader:
+                return reader.read_all()
         except grpc.RpcError as error:
             raise _translated(error) from error
+        except (pa.ArrowException, OSError) as error:
+            raise DataLoss(
+                "The rows that governance sent are no whole Arrow stream.",
+                reason="ROWS_DAMAGED",
+                next_step="Ask again.",
+            ) from error
 
 
 class _Chunks(io.RawIOBase):
@@ -91,7 +82,7 @@ def _translated(error: grpc.RpcError) -> AisleError:
         return NotFound(
             details.message, reason=details.reason or "DATASET_VERSION_NOT_FOUND", next_step=details.next_step
         )
-    if details.code is grpc.StatusCode.UNAVAILABLE:
+    if details.code in (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED):
         return Unavailable("Governance could not be reached.", reason="GOVERNANCE_UNAVAILABLE", retry_after_seconds=5)
     return FailedPrecondition(
         "Governance did not hand out the rows.",

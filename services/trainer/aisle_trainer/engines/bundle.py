@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -43,7 +43,7 @@ class Graphs:
 
 
 def export_embedder(
-    base: BaseModel, bones: Skeleton, base_state: dict[str, torch.Tensor], probe: Encoded, cache_dir: Path, threads: int
+    base: BaseModel, bones: Skeleton, base_state: Mapping[str, torch.Tensor], cache_dir: Path
 ) -> tuple[Path, Path]:
     """Return the frozen encoder's graphs (fp32, int8), exported once per base model."""
     folder = cache_dir / f"embedder-{base.digest[:32]}"
@@ -262,6 +262,11 @@ def write_manifest(folder: Path, facts: BundleFacts) -> list[BundleFile]:
     manifest = json.dumps(build_manifest(facts, files), indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(manifest)
     return [*files, *_digested([folder / MANIFEST])]
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON values to `path`."""
+    path.write_text(json.dumps(value, indent=1))
 
 
 def _digested(paths: Iterable[Path]) -> Iterable[BundleFile]:

@@ -63,6 +63,11 @@ class PurchaseTask:
             ]
         )
 
+    def probe_texts(self, count: int) -> list[tuple[str, str]]:
+        """Return some (recent titles, title) pairs."""
+        pairs = zip(self._validation.recent[:count], self._validation.candidate[:count], strict=True)
+        return [(self.text_of(recent), self.data.titles[item]) for recent, item in pairs]
+
     def training_set(self) -> TrainingSet:
         """Return pairs drawn before the validation window, enough for every step of the plan up to a limit."""
         wanted = min(self._plan.pairs_per_step(self.task) * self._plan.max_steps, MOST_TRAINING_PAIRS)

@@ -53,6 +53,12 @@ class SearchTask:
             [(data.queries[q], data.titles[p]) for q, p in zip(data.query_of[rows], data.product_of[rows], strict=True)]
         )
 
+    def probe_texts(self, count: int) -> list[tuple[str, str]]:
+        """Return some (query, title) pairs of different lengths."""
+        rows = self._short_rows[:: max(1, len(self._short_rows) // count)][:count]
+        data = self.data
+        return [(data.queries[q], data.titles[p]) for q, p in zip(data.query_of[rows], data.product_of[rows], strict=True)]
+
     def training_set(self) -> TrainingSet:
         """Return the pairs of training queries with labels grade/3."""
         rows = self.data.rows(Role.TRAIN)

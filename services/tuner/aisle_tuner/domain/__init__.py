@@ -1,0 +1,1 @@
+"""Rules of the tuner: what may be searched, and which trial is best."""

@@ -1,0 +1,1 @@
+"""Optuna and the trainer, for the process in which a study runs."""

@@ -1,0 +1,36 @@
+"""The front hall of the tuner."""
+
+from typing import cast
+
+import grpc.aio
+from aisle.tuner.v1 import tuner_service_pb2 as pb
+from aisle.tuner.v1 import tuner_service_pb2_grpc as pb_grpc
+from aisle_runtime.service import Platform, Wiring, run_service
+
+from aisle_tuner.desk import Desk
+from aisle_tuner.events import GovernanceRuns
+from aisle_tuner.servicer import TunerServicer
+from aisle_tuner.settings import TunerSettings
+
+SERVICE = "tuner"
+MIGRATIONS = "aisle_tuner.storage"
+
+
+async def wire(platform: Platform) -> Wiring:
+    """Put the tuner together on the runtime's adapters."""
+    settings = cast(TunerSettings, platform.settings)
+    desk = Desk(platform.jobs, platform.outbox)
+    platform.jobs.register(desk.study_kind(settings.max_parallel_studies))
+    servicer = TunerServicer(platform.db, desk, platform.requests, platform.jobs)
+
+    def register(server: grpc.aio.Server) -> None:
+        pb_grpc.add_TunerServiceServicer_to_server(servicer, server)
+
+    names = [service.full_name for service in pb.DESCRIPTOR.services_by_name.values()]
+    governance_runs = GovernanceRuns(platform.db, platform.inbox, desk)
+    return Wiring(register=register, service_names=names, consumers=[governance_runs.consumer()])
+
+
+def main() -> int:
+    """Run the tuner until it is told to stop; returns the exit code."""
+    return run_service(SERVICE, TunerSettings, MIGRATIONS, wire)

@@ -1,0 +1,1 @@
+"""The tuner's tables and the statements over them."""
