@@ -170,6 +170,7 @@ class Connector:
                     inbox_prefix=inbox_prefix(self._service),
                     allow_reconnect=False,
                     connect_timeout=int(CONNECT_SECONDS) - 1,
+                    reconnect_time_wait=0,  # nats-py tries until CONNECT_SECONDS are over, so it shall not be slow
                     ping_interval=3600,  # `_watch` probes, with a deadline
                     error_cb=self._client_error,
                     closed_cb=closed,

@@ -14,6 +14,7 @@ from sqlalchemy import Connection
 from aisle_governance import convert, telemetry
 from aisle_governance.errors import AisleError, InvalidField
 from aisle_governance.running import Runs
+from aisle_governance.storage import history
 
 CONSUMER = "governance-pipeline-run-requested"
 _log = logging.getLogger(__name__)
@@ -39,6 +40,8 @@ class PipelineDoor:
         def take_up(conn: Connection) -> None:
             if not self._inbox.first_time(conn, CONSUMER, event.id):
                 return
+            if history.find_pipeline_run(conn, slip.pipeline_run) is not None:
+                return  # told again under another event id: one pipeline run is governed once
             try:
                 parts = convert.dataset_runs(slip.spec.governance, "slip.spec.governance")
                 self._runs.start(conn, parts, slip)

@@ -1,6 +1,7 @@
 """Entry points of the child processes in which files are read and datasets are governed."""
 
 import json
+import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def import_rows(context: JobContext) -> bytes:
     from aisle_governance.engines.readers import Source
 
     payload: dict[str, Any] = json.loads(context.payload)
-    artifacts = _artifacts()
+    artifacts = ArtifactStore(GovernanceSettings().state_dir / "artifacts")
     source = Source(
         artifacts.path(payload["sha256"]),
         DatasetKind(payload["kind"]),
@@ -68,7 +69,7 @@ def govern(context: JobContext) -> bytes:
     """Govern every dataset of a run; answers the tables that may be published. Raises QualityGateStopped when one may not."""
     payload: dict[str, Any] = json.loads(context.payload)
     settings = GovernanceSettings()
-    artifacts = _artifacts()
+    artifacts = ArtifactStore(settings.state_dir / "artifacts")
     parts = payload["datasets"]
     made, stopped = [], []
     for index, part in enumerate(parts):
@@ -80,6 +81,8 @@ def govern(context: JobContext) -> bytes:
         if failed:
             stopped.append((part["dataset"], failed))
     if stopped:
+        for result in made:
+            shutil.rmtree(settings.tables_dir / result["folder"], ignore_errors=True)
         dataset, checks = stopped[0]
         raise QualityGateStopped(
             f"{len(checks)} check(s) of the contract of dataset {dataset!r} do not hold; nothing is published.",
@@ -126,6 +129,8 @@ def _govern_one(
             report["quarantine_artifact"] = artifacts.put_file(path)
         context.progress(begin + share * 0.8, f"{dataset}: write", json.dumps(report).encode())
         folder = f"{dataset}/{run}-{context.attempt}"
+        for earlier in (tables / dataset).glob(f"{run}-*"):  # left by an attempt that was killed
+            shutil.rmtree(earlier, ignore_errors=True)
         files = () if candidate.report.stopping_checks else write_table(candidate.table, tables / folder, run)
         current.set_attribute(telemetry.ATTR_ROWS_IN, candidate.report.input_row_count)
         current.set_attribute(telemetry.ATTR_ROWS_OUT, candidate.report.output_row_count)
@@ -142,7 +147,3 @@ def _govern_one(
         "files": [asdict(file) for file in files],
         "report": report,
     }
-
-
-def _artifacts() -> ArtifactStore:
-    return ArtifactStore(GovernanceSettings().state_dir / "artifacts")

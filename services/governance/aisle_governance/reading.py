@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from aisle.governance.v1 import governance_run_pb2, governance_service_pb2
@@ -45,6 +46,7 @@ class Readings:
 
     async def rows(self, request: governance_service_pb2.ReadRowsRequest) -> AsyncIterator[bytes]:
         """Pieces of the Arrow IPC stream that the request asks for."""
+        await asyncio.to_thread(import_module, "aisle_governance.engines.tables")  # Arrow takes a while the first time
         from aisle_governance.engines import tables
 
         version = await self.version(request.dataset_version, "dataset_version")

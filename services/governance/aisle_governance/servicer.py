@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from importlib import import_module
 from typing import Any, TypeVar
 
 from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2_grpc
@@ -25,6 +26,8 @@ from aisle_governance.storage import catalog, history
 
 Context = Any
 R = TypeVar("R", bound=Message)
+ODCS = "aisle_governance.engines.odcs"
+"""Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
 class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
@@ -115,6 +118,7 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
         self, request: pb.ValidateContractRequest, context: Context
     ) -> pb.ValidateContractResponse:
         """Say what is wrong with a contract document."""
+        await asyncio.to_thread(import_module, ODCS)
         from aisle_governance.engines import odcs
 
         kind = None if request.kind == dataset_pb2.DATASET_KIND_UNSPECIFIED else convert.kind(request.kind)
@@ -128,6 +132,7 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
     @staticmethod
     async def _check_contract(contract_yaml: str, kind: DatasetKind) -> None:
         if contract_yaml:
+            await asyncio.to_thread(import_module, ODCS)
             from aisle_governance.engines import odcs
 
             await asyncio.to_thread(odcs.parse_contract, contract_yaml, kind)

@@ -151,3 +151,18 @@ def test_the_alert_names_the_worst_column_and_the_dataset() -> None:
 @pytest.mark.parametrize(("psi", "rows"), [(0.2, 500), (0.9, 499)])
 def test_no_alert_at_the_bound_or_on_few_rows(psi: float, rows: int) -> None:
     assert drift_alert(report(psi, rows), 0.2, 500) is None
+
+
+def test_many_categories_are_compared_in_groups_of_equal_popularity() -> None:
+    rng = np.random.default_rng(7)
+    names = np.array([f"P{index:04d}" for index in range(600)], dtype=object)
+    popular = 1 / np.arange(1, 601) ** 0.7
+    popular /= popular.sum()
+    reference = rng.choice(names, 20_000, p=popular)
+    same = category_drift("product_id", reference, rng.choice(names, 20_000, p=popular), 0.2)
+    turned = category_drift("product_id", reference, rng.choice(names, 20_000, p=popular[::-1]), 0.2)
+    unknown = category_drift("product_id", reference, np.array(["Q1"] * 500, dtype=object), 0.2)
+    assert same.psi < 0.02
+    assert not same.drifted
+    assert turned.psi > 1.0
+    assert {bin.label: bin.current_ratio for bin in unknown.bins}["(new)"] == 1.0

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-from sqlalchemy import Connection
-
 from aisle_monitor.alerting import Alerting
 from aisle_monitor.domain.alerts import Alert, AlertKind
 from aisle_monitor.rounds import Rounds
@@ -12,6 +10,7 @@ from aisle_monitor.storage import alerts as alert_store
 from aisle_monitor.storage import serving
 from aisle_monitor.watchman import Watchman
 from aisle_runtime.db import Database
+from sqlalchemy import Connection
 
 DAY = 86_400.0
 

@@ -37,6 +37,12 @@ def get_run(conn: Connection, run_id: str) -> Run:
     return _run(row)
 
 
+def find_pipeline_run(conn: Connection, pipeline_run: str) -> Run | None:
+    """The run that a pipeline run asked for, or None."""
+    row = conn.execute(select(runs).where(runs.c.pipeline_run == pipeline_run).limit(1)).one_or_none()
+    return None if row is None else _run(row)
+
+
 def list_runs(conn: Connection, before: int | None, limit: int) -> list[Run]:
     """Up to `limit` runs whose sequence is below `before` (None = from the newest), newest first."""
     query = select(runs).order_by(runs.c.sequence.desc()).limit(limit)

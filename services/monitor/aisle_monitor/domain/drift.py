@@ -15,7 +15,10 @@ FEW_VALUES = 20
 """A number with at most so many different values in the yardstick is compared value by value."""
 SHARE_FLOOR = 1e-4
 """Least share of a bin inside the logarithm, so that an empty bin gives a large and finite term."""
-MISSING, OTHER = "(missing)", "(other)"
+MANY_CATEGORIES = 200
+"""With more categories than this, named bins would hold too little; groups of equal popularity are compared instead."""
+POPULARITY_GROUPS = 10
+MISSING, OTHER, NEW = "(missing)", "(other)", "(new)"
 
 Numbers = NDArray[np.float64]
 Labels = NDArray[np.object_]
@@ -40,15 +43,38 @@ def number_drift(column: str, reference: Numbers, current: Numbers, threshold: f
 def category_drift(column: str, reference: Labels, current: Labels, threshold: float) -> ColumnDrift:
     """Compare a column of categories; None means missing.
 
-    The reference's twenty most frequent categories (ties by name) are bins; all others share one.
+    The reference's twenty most frequent categories (ties by name) are bins; all others share one. More than 200
+    categories, such as product ids, are put in order of frequency and cut into ten groups that hold a tenth of the
+    reference each; what the reference does not know is a group of its own.
     """
     values, counts = np.unique(_filled(reference), return_counts=True)
     known = sorted(
         ((value, count) for value, count in zip(values.tolist(), counts.tolist(), strict=True) if value != MISSING),
         key=lambda pair: (-pair[1], pair[0]),
     )
+    if len(known) > MANY_CATEGORIES:
+        return _popularity_drift(column, known, reference, current, threshold)
     names = [value for value, _ in known[:TOP_CATEGORIES]] + [OTHER, MISSING]
     return _compare(column, names, _count_labels(reference, names), _count_labels(current, names), threshold)
+
+
+def _popularity_drift(
+    column: str, known: list[tuple[str, int]], reference: Labels, current: Labels, threshold: float
+) -> ColumnDrift:
+    """Compare shares of groups of categories that are alike in popularity; `known` most frequent first."""
+    counts = np.array([count for _, count in known], dtype=np.float64)
+    before = np.cumsum(counts) - counts
+    groups = np.minimum((before / counts.sum() * POPULARITY_GROUPS).astype(int), POPULARITY_GROUPS - 1)
+    group_of = {value: int(group) for (value, _), group in zip(known, groups, strict=True)}
+    names = [f"popularity tenth {number + 1}" for number in range(POPULARITY_GROUPS)] + [NEW, MISSING]
+    place = group_of | {MISSING: POPULARITY_GROUPS + 1}
+
+    def count(values: Labels) -> NDArray[np.int64]:
+        found, numbers = np.unique(_filled(values), return_counts=True)
+        places = [place.get(value, POPULARITY_GROUPS) for value in found.tolist()]
+        return np.bincount(places, weights=numbers, minlength=len(names)).astype(np.int64)
+
+    return _compare(column, names, count(reference), count(current), threshold)
 
 
 def population_stability_index(reference: Sequence[float] | Numbers, current: Sequence[float] | Numbers) -> float:

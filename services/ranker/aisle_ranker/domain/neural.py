@@ -39,7 +39,8 @@ class Neural:
         """Return the embedding (dim,) of a text; raises StageSkipped."""
         batch = live.tokenizer.singles([text])
         inference = await self._run(live, EMBEDDER, batch, EMBEDDING, deadline)
-        return inference.outputs[EMBEDDING][0]
+        vector: Vectors = inference.outputs[EMBEDDING][0]
+        return vector
 
     async def embed_all(self, live: LiveModel, texts: Sequence[TokenIds], deadline: Deadline) -> tuple[Vectors, str]:
         """Return embeddings (texts, dim), zeros from where time ran out, and the cause of that ("" when all are there)."""

@@ -1,6 +1,7 @@
 """Opens the files of a bundle: manifest, indexes, histories."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +19,23 @@ SEARCH_INDEX, RECOMMEND_INDEX = "search_index.arrow", "recommend_index.arrow"
 COVISIT, HISTORIES, GOLDEN, TOKENIZER = "covisit.arrow", "histories.arrow", "golden.json", "tokenizer.json"
 
 
-def read_catalog(path: Path, tokenizer: Tokenizer, dim: int) -> tuple[Catalog, pa.Table]:
+@dataclass(frozen=True, slots=True)
+class BundleFile:
+    """A verified file; in the store its name is its digest, so the name inside the bundle goes with it."""
+
+    path: Path
+    name: str
+
+
+def read_catalog(file: BundleFile, tokenizer: Tokenizer, dim: int) -> tuple[Catalog, pa.Table]:
     """Read an index snapshot; returns it with its table. Raises BundleInvalid."""
-    table = _read(path, ("product_id", "title", "embedding"))
-    product_ids = _strings(table, "product_id", path)
-    titles = _strings(table, "title", path)
+    table = _read(file, ("product_id", "title", "embedding"))
+    product_ids = _strings(table, "product_id", file)
+    titles = _strings(table, "title", file)
     row_of = {product_id: row for row, product_id in enumerate(product_ids)}
     if len(row_of) != len(product_ids):
-        raise BundleInvalid(f"{path.name} names a product twice")
-    embeddings = _vectors(table.column("embedding"), dim, path)
+        raise BundleInvalid(f"{file.name} names a product twice")
+    embeddings = _vectors(table.column("embedding"), dim, file)
     return Catalog(product_ids, titles, embeddings, TokenStore.of(tokenizer.ids_of(titles)), row_of), table
 
 
@@ -35,7 +44,7 @@ def empty_catalog(dim: int) -> Catalog:
     return Catalog([], [], np.zeros((0, dim), dtype=np.float32), TokenStore.of([]), {})
 
 
-def read_recommend_index(files: Mapping[str, Path], tokenizer: Tokenizer, dim: int) -> RecommendIndex:
+def read_recommend_index(files: Mapping[str, BundleFile], tokenizer: Tokenizer, dim: int) -> RecommendIndex:
     """Read the recommendation snapshot and the co-visitation beside it; a bundle without them gives an empty index."""
     if RECOMMEND_INDEX not in files:
         return RecommendIndex(empty_catalog(dim), np.zeros(0), np.zeros(0, dtype=np.int64), _covisits(None, []))
@@ -52,20 +61,20 @@ def read_recommend_index(files: Mapping[str, Path], tokenizer: Tokenizer, dim: i
 class ArrowHistories:
     """Histories as columns; one customer is cut out of them when asked for."""
 
-    def __init__(self, path: Path | None, product_ids: Sequence[str]) -> None:
+    def __init__(self, file: BundleFile | None, product_ids: Sequence[str]) -> None:
         """Read `histories.arrow` (None = nobody is known) against the products of the recommend index."""
-        if path is None:
+        if file is None:
             self._row_of: dict[str, int] = {}
             return
-        table = _read(path, ("customer_id", "product_ids", "event_times", "order_count"))
-        customers = _strings(table, "customer_id", path)
+        table = _read(file, ("customer_id", "product_ids", "event_times", "order_count"))
+        customers = _strings(table, "customer_id", file)
         self._row_of = {customer: row for row, customer in enumerate(customers)}
         self._rows, self._offsets = _product_lists(table.column("product_ids"), product_ids)
         times = _one_chunk(table.column("event_times"))
         self._times: Ints = times.flatten().cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.int64)
         self._orders: Ints = table.column("order_count").to_numpy().astype(np.int64)
         if len(self._times) != len(self._rows):
-            raise BundleInvalid(f"{path.name} has another number of times than of products")
+            raise BundleInvalid(f"{file.name} has another number of times than of products")
 
     def of(self, customer_id: str) -> History | None:
         """Return the customer's history; None for an unknown one."""
@@ -77,43 +86,43 @@ class ArrowHistories:
         return History(self._rows[part][known], self._times[part][known], int(self._orders[row]))
 
 
-def _read(path: Path, columns: Sequence[str]) -> pa.Table:
+def _read(file: BundleFile, columns: Sequence[str]) -> pa.Table:
     try:
-        with pa.memory_map(str(path)) as source:
+        with pa.memory_map(str(file.path)) as source:
             table = pa.ipc.open_file(source).read_all()
     except (pa.ArrowException, OSError) as error:
-        raise BundleInvalid(f"{path.name} is not an Arrow file") from error
+        raise BundleInvalid(f"{file.name} is not an Arrow file") from error
     missing = [name for name in columns if name not in table.column_names]
     if missing:
-        raise BundleInvalid(f"{path.name} lacks the column {missing[0]}")
+        raise BundleInvalid(f"{file.name} lacks the column {missing[0]}")
     return table
 
 
-def _strings(table: pa.Table, column: str, path: Path) -> list[str]:
+def _strings(table: pa.Table, column: str, file: BundleFile) -> list[str]:
     values = table.column(column)
     if not (pa.types.is_string(values.type) or pa.types.is_large_string(values.type)) or values.null_count:
-        raise BundleInvalid(f"{path.name} has a column {column} that is not text throughout")
+        raise BundleInvalid(f"{file.name} has a column {column} that is not text throughout")
     found: list[str] = values.to_pylist()
     return found
 
 
-def _vectors(column: Any, dim: int, path: Path) -> Vectors:
+def _vectors(column: Any, dim: int, file: BundleFile) -> Vectors:
     kind = column.type
     if not pa.types.is_fixed_size_list(kind) or kind.list_size != dim:
-        raise BundleInvalid(f"{path.name} has embeddings of another size than the manifest's {dim}")
+        raise BundleInvalid(f"{file.name} has embeddings of another size than the manifest's {dim}")
     flat = _one_chunk(column).flatten().to_numpy(zero_copy_only=False)
     vectors: Vectors = np.ascontiguousarray(flat.astype(np.float32).reshape(-1, dim))
     if not np.isfinite(vectors).all():
-        raise BundleInvalid(f"{path.name} has embeddings that are not finite")
+        raise BundleInvalid(f"{file.name} has embeddings that are not finite")
     return vectors
 
 
-def _covisits(path: Path | None, product_ids: Sequence[str]) -> Covisits:
+def _covisits(file: BundleFile | None, product_ids: Sequence[str]) -> Covisits:
     """Read the co-visitation as arrays by row of the recommend index; products outside it are left out."""
     count = len(product_ids)
-    if path is None or not count:
+    if file is None or not count:
         return Covisits(np.zeros(0, dtype=np.int64), np.zeros(0), np.zeros(count + 1, dtype=np.int64))
-    table = _read(path, ("product_id", "neighbours", "scores"))
+    table = _read(file, ("product_id", "neighbours", "scores"))
     owners = _rows_of(_one_chunk(table.column("product_id")), product_ids)
     neighbours, offsets = _product_lists(table.column("neighbours"), product_ids)
     scores: Floats = _one_chunk(table.column("scores")).flatten().to_numpy(zero_copy_only=False).astype(np.float64)

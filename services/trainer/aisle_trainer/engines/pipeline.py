@@ -20,7 +20,8 @@ from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.recommend import RERANK_TOP
 from aisle_trainer.domain.report import Outcome
 from aisle_trainer.engines import bundle, export
-from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, find_base_model, load_tokenizer, load_trunk
+from aisle_trainer.engines.base_models import find_base_model
+from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
 from aisle_trainer.engines.purchase_data import build_purchase_data
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, HISTORY_SEPARATOR, PurchaseTask

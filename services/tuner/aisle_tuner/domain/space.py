@@ -33,7 +33,7 @@ class Searchable:
             return False
         if self.least_is_excluded and value == self.least:
             return False
-        return not self.is_integer or value.is_integer()
+        return not self.is_integer or float(value).is_integer()
 
 
 SEARCHABLE = {

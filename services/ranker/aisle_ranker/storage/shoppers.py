@@ -1,0 +1,46 @@
+"""What shoppers did lately, in the database."""
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from sqlalchemy import Connection, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from aisle_ranker.domain.profile import Deed
+from aisle_ranker.storage.tables import deeds
+
+_PRUNE_ROWS = 5_000
+
+
+def add_deeds(conn: Connection, entries: Sequence[tuple[str, str, Deed]]) -> None:
+    """Store (event id, shopper, deed); an event id that is there already is left alone."""
+    if not entries:
+        return
+    dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
+    rows = [
+        {
+            "event_id": event_id,
+            "shopper": shopper,
+            "product_id": deed.product_id,
+            "action": deed.action,
+            "event_time": deed.time,
+        }
+        for event_id, shopper, deed in entries
+    ]
+    conn.execute(dialect.insert(deeds).on_conflict_do_nothing(), rows)
+
+
+def newest_deeds(conn: Connection, limit: int) -> Iterable[tuple[str, Deed]]:
+    """Return (shopper, deed) of the newest `limit` deeds, oldest first."""
+    rows = conn.execute(select(deeds).order_by(deeds.c.event_time.desc(), deeds.c.event_id.desc()).limit(limit)).all()
+    return [(row.shopper, Deed(row.product_id, row.action, row.event_time)) for row in reversed(rows)]
+
+
+def forget_before(conn: Connection, time: float) -> int:
+    """Delete a bounded number of deeds from before `time`; returns how many."""
+    old = select(deeds.c.event_id).where(deeds.c.event_time < time).limit(_PRUNE_ROWS)
+    return conn.execute(delete(deeds).where(deeds.c.event_id.in_(old))).rowcount
+
+
+def erase(conn: Connection, shoppers: Mapping[str, object] | Sequence[str]) -> int:
+    """Delete everything that the named shoppers did; returns how many deeds that were."""
+    return conn.execute(delete(deeds).where(deeds.c.shopper.in_(list(shoppers)))).rowcount

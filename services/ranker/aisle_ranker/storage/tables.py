@@ -1,0 +1,46 @@
+"""The ranker's own tables beside the runtime's. Times are seconds since the epoch."""
+
+from aisle_runtime.db import define_runtime_tables
+from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, Table, Text
+
+metadata = MetaData()
+runtime_tables = define_runtime_tables(metadata)
+
+loads = Table(
+    "loads",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("state", Text, nullable=False),
+    Column("model_version", Text, nullable=False),
+    Column("bundle_digest", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("slip", LargeBinary, nullable=False),
+    Column("traceparent", Text, nullable=False),
+    Column("create_time", Float, nullable=False),
+    Column("end_time", Float),
+    Column("failure", Text),
+    Index("ix_loads_state_sequence", "state", "sequence"),
+)
+
+serving = Table(
+    "serving",
+    metadata,
+    Column("slot", Text, primary_key=True),
+    Column("model_version", Text, nullable=False),
+    Column("bundle_digest", Text, nullable=False),
+    Column("files", Text, nullable=False),
+    Column("sequence", BigInteger, nullable=False),
+    Column("live_time", Float, nullable=False),
+)
+
+deeds = Table(
+    "deeds",
+    metadata,
+    Column("event_id", Text, primary_key=True),
+    Column("shopper", Text, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("event_time", Float, nullable=False),
+    Index("ix_deeds_event_time", "event_time"),
+)

@@ -1,0 +1,26 @@
+"""Names of the ranker's own spans and metrics; subjects of its events."""
+
+SPAN_LOAD = "ranker.load"
+"""Fetching, opening, testing and warming a model version, until it answers or is refused."""
+SPAN_RANK = "ranker.rank"
+"""Making one order; its attributes tell stages and degradations."""
+
+METRIC_STAGE_DURATION = "aisle.ranker.stage.duration"
+"""Wall time of one stage, by stage, in milliseconds."""
+METRIC_DEGRADED = "aisle.ranker.answers.degraded"
+"""Stages left out or cut short, by stage and cause."""
+METRIC_IMPRESSIONS_LOST = "aisle.ranker.impressions.lost"
+"""Answers whose impressions were dropped because the buffer was full."""
+METRIC_SWAPS = "aisle.ranker.model.swaps"
+"""Loads that ended, by outcome."""
+
+ATTRIBUTE_SURFACE = "aisle.surface"
+ATTRIBUTE_MODEL_VERSION = "aisle.model_version"
+ATTRIBUTE_CANDIDATES = "aisle.candidates"
+ATTRIBUTE_DEGRADATIONS = "aisle.degradations"
+
+SUBJECT_IMPRESSIONS_SERVED = "aisle.ranker.impressions.served.v1"
+SUBJECT_SERVING_STATE_CHANGED = "aisle.ranker.serving_state.changed.v1"
+SUBJECT_MODEL_VERSION_PROMOTED = "aisle.registry.model_version.promoted.v1"
+SUBJECT_ALIAS_ROLLED_BACK = "aisle.registry.alias.rolled_back.v1"
+SUBJECT_USER_EVENTS_COLLECTED = "aisle.governance.user_events.collected.v1"
