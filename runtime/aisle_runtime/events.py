@@ -84,7 +84,7 @@ class Consumer:
     """Called for one event at a time."""
     max_deliveries: int = 5
     """Deliveries after which the event becomes a dead letter."""
-    ack_wait_seconds: float = 10.0
+    ack_wait_seconds: float = 5.0
     """When an event whose consumer vanished is delivered again; a handler that takes longer is not disturbed."""
 
 

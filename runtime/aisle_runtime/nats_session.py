@@ -7,9 +7,10 @@ publish is either acknowledged or unknown, and streams and consumers are looked 
 import asyncio
 import logging
 import ssl
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import nats.errors
 import nats.js.errors
@@ -26,7 +27,6 @@ PROBE_SECONDS, PROBE_TIMEOUT_SECONDS = 3.0, 6
 DEDUPLICATION_SECONDS = 120.0
 _DAY = 24 * 3600.0
 _STREAM_DIFFERS = 10058
-T = TypeVar("T")
 _log = logging.getLogger(__name__)
 
 STREAMS = (
@@ -72,17 +72,16 @@ class Session:
         """Say whether the connection is in use."""
         return not self.ended.is_set() and self.client.is_connected
 
-    async def unless_ended(self, work: "asyncio.Future[T]") -> T:
-        """Wait for `work`; raises ConnectionClosedError, with `work` cancelled, as soon as the connection ends."""
-        ended = asyncio.ensure_future(self.ended.wait())
-        waiting: set[asyncio.Future[Any]] = {work, ended}
+    async def answers(self, awaited: Sequence[asyncio.Future[Any]]) -> None:
+        """Wait until each of `awaited` is done; raises ConnectionClosedError as soon as the connection ends."""
+        every, ended = asyncio.ensure_future(asyncio.wait(awaited)), asyncio.ensure_future(self.ended.wait())
+        waiting: set[asyncio.Future[Any]] = {every, ended}
         try:
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
+            if not every.done():
                 raise nats.errors.ConnectionClosedError
-            return work.result()
         finally:
-            work.cancel()
+            every.cancel()
             ended.cancel()
 
     async def probe(self) -> bool:
@@ -156,9 +155,15 @@ class Connector:
 
     async def _open(self) -> Session:
         ended, settings, client = asyncio.Event(), self._settings, Client()
+        connecting = True
 
         async def closed() -> None:
             ended.set()
+
+        async def failed(error: Exception) -> None:
+            if connecting:
+                raise error  # ends nats-py's own series of attempts
+            _report(error)
 
         try:
             await asyncio.wait_for(
@@ -170,26 +175,20 @@ class Connector:
                     inbox_prefix=inbox_prefix(self._service),
                     allow_reconnect=False,
                     connect_timeout=int(CONNECT_SECONDS) - 1,
-                    reconnect_time_wait=0,  # nats-py tries until CONNECT_SECONDS are over, so it shall not be slow
                     ping_interval=3600,  # `_watch` probes, with a deadline
-                    error_cb=self._client_error,
+                    error_cb=failed,
                     closed_cb=closed,
                     tls=_tls(settings),
                 ),
                 CONNECT_SECONDS,
             )
+            connecting = False
             created = await ensure_streams(client.jetstream(timeout=REQUEST_SECONDS))
         except BaseException:
+            connecting = False
             await _close(client)
             raise
         return Session(client, ended, created)
-
-    async def _client_error(self, error: Exception) -> None:
-        _log.log(
-            logging.WARNING if "ermissions" in str(error) else logging.DEBUG,
-            "the event bus reports: %s",
-            type(error).__name__ if isinstance(error, OSError) else error,
-        )
 
     def _complain(self, error: BaseException) -> None:
         reason = "The event bus cannot be reached."
@@ -223,6 +222,12 @@ async def _ensure_stream(jetstream: JetStreamContext, config: api.StreamConfig) 
         _log.warning("the stream %s has other limits than this release asks for", config.name)
     assert config.name is not None
     return await jetstream.stream_info(config.name)
+
+
+def _report(error: Exception) -> None:
+    """Log what the bus complains about; a forbidden subject is a mistake of ours, everything else shows elsewhere."""
+    level = logging.WARNING if "ermissions" in str(error) else logging.DEBUG
+    _log.log(level, "the event bus reports: %s", type(error).__name__ if isinstance(error, OSError) else error)
 
 
 async def _close(client: Client) -> None:

@@ -85,7 +85,7 @@ class Relay:
                     answers[event.id] = await session.jetstream.publish_async(
                         event.subject, event.data, headers=event.headers
                     )
-                await session.unless_ended(asyncio.gather(*answers.values(), return_exceptions=True))
+                await session.answers(list(answers.values()))
         except BusError as error:
             problem = error
         published = set()

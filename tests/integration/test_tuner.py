@@ -122,9 +122,12 @@ async def test_a_pipelines_study_finds_the_best_rate_and_passes_the_slip_on(
         assert sent.spec.skip_export
         assert sent.study == told.study.name
         assert sent.spec.tasks[0].dataset == "datasets/judgments/versions/3"
+    ended = {job.name: job.status.state for job in trainer.jobs.values()}
     for trial in trials:
-        if trial.state == study_pb2.TRIAL_STATE_PRUNED:
-            assert trial.step_count < MAX_STEPS
+        pruned = trial.state == study_pb2.TRIAL_STATE_PRUNED
+        expected = job_pb2.JOB_STATE_CANCELLED if pruned else job_pb2.JOB_STATE_SUCCEEDED
+        assert ended[trial.training_job] == expected
+    assert sum(trial.step_count for trial in trials) < 6 * MAX_STEPS
 
 
 async def test_a_study_outlives_its_process_and_its_service(tmp_path: Path, trainer: FakeTrainer) -> None:

@@ -32,7 +32,7 @@ class FakeTrainer(pb_grpc.TrainerServiceServicer):
     creations: Counter[str] = field(default_factory=Counter)
     """How often each request_id was sent."""
     hold: set[int] = field(default_factory=set)
-    """Numbers of the jobs that stop after their first validation, until `release`."""
+    """Numbers of the jobs that wait before their first step, until `release`."""
     held: asyncio.Queue[int] = field(default_factory=asyncio.Queue)
     refuse: grpc.StatusCode | None = None
     fail: bool = False
@@ -75,7 +75,8 @@ class FakeTrainer(pb_grpc.TrainerServiceServicer):
         revision = request.after_revision
         while True:
             async with self._changed:
-                await self._changed.wait_for(lambda: job.status.revision > revision)
+                while job.status.revision <= revision:
+                    await self._changed.wait()
                 revision, ended = job.status.revision, job.status.state in ENDED
                 answer = pb.WatchTrainingJobResponse()
                 answer.training_job.CopyFrom(job)
@@ -104,17 +105,16 @@ class FakeTrainer(pb_grpc.TrainerServiceServicer):
             job.status.failure.message = "The loss became infinite."
             await self._change(job, job_pb2.JOB_STATE_FAILED)
             return
+        if number in self.hold:
+            released = self._released
+            await self.held.put(number)
+            await released.wait()
         for step in range(job.spec.eval_every_steps, job.max_steps + 1, job.spec.eval_every_steps):
             async with self._changed:
-                # The next step waits until somebody has seen this one, so that pruning does not depend on speed.
                 job.validations.add(step=step, score=score(job.spec.learning_rate, step))
             job.step_count = step
             await self._change(job, job_pb2.JOB_STATE_RUNNING)
-            released = self._released
-            if number in self.hold and step == job.spec.eval_every_steps:
-                await self.held.put(number)
-                await released.wait()
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(0.04)  # a step takes time
             if job.status.state in ENDED:
                 return
         await self._change(job, job_pb2.JOB_STATE_SUCCEEDED)

@@ -98,7 +98,7 @@ def from_mirror(mirror: Path, workdir: Path, *, quick: bool) -> Shop:
         name="crowdflower_search + online_retail",
         origin="Data: crowdflower_search (10,158 judged query-product pairs; evaluation only) and online_retail "
         "(a year of orders of a UK gift shop; Chen, Sain and Guo 2012), read from the mirror.",
-        judgments=[SourceFile(fold, columns) for fold in folds],
+        judgments=[SourceFile(_concatenate((fold.read_bytes() for fold in folds), workdir / "judgments.csv"), columns)],
         grade_offset=1.0,
         grades=grades,
     )
@@ -220,9 +220,11 @@ def _retail_shop(
 
 def _concatenate(parts: Iterable[bytes], target: Path) -> Path:
     """Write CSV parts that share a header as one file."""
+    target.parent.mkdir(parents=True, exist_ok=True)
     with target.open("wb") as file:
         for index, part in enumerate(parts):
-            file.write(part if index == 0 else part.split(b"\n", 1)[1])
+            rows = part if index == 0 else part.split(b"\n", 1)[1]
+            file.write(rows if rows.endswith(b"\n") else rows + b"\n")
     return target
 
 

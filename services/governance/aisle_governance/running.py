@@ -64,7 +64,8 @@ class Runs:
                 next_step="Import a file and wait until its import has succeeded.",
                 facts={"dataset": part.dataset},
             )
-        return _payload(dataset, part, imports)
+        newest = history.get_version(conn, part.dataset, dataset.latest_version) if dataset.latest_version else None
+        return _payload(dataset, part, imports, newest)
 
     def on_progress(self, conn: Connection, job: JobRecord, detail: bytes) -> None:
         """Store a report as soon as it is there, so that a stopped run can be explained."""
@@ -75,10 +76,12 @@ class Runs:
         """Publish all versions of the run under the next numbers, in one transaction."""
         run = history.get_run(conn, job.id)
         now = datetime.now(UTC)
-        published = [self._publish(conn, run, made, now) for made in json.loads(result)["datasets"]]
-        names = tuple(version.name for version in published)
+        versions = [self._publish(conn, run, made, now) for made in json.loads(result)["datasets"]]
+        names = tuple(version.name for version in versions)
         history.set_published(conn, run.id, names)
-        for version in published:
+        for version in versions:
+            if version.run != run.id:
+                continue  # nothing has changed since that version was published
             event = events_pb2.DatasetVersionPublished(dataset_version=convert.version_message(version))
             self._outbox.add(conn, telemetry.SUBJECT_VERSION_PUBLISHED, event)
         slip = _slip(run)
@@ -95,6 +98,9 @@ class Runs:
     @staticmethod
     def _publish(conn: Connection, run: Run, made: dict[str, Any], now: datetime) -> Version:
         history.put_report(conn, QualityReport.from_json(made["report"]))
+        if made["unchanged_version"]:
+            history.set_report_version(conn, run.id, made["dataset"], made["unchanged_version"])
+            return history.get_version(conn, made["dataset"], made["unchanged_version"])
         parent = catalog.get_dataset(conn, made["dataset"]).latest_version
         version = Version(
             dataset=made["dataset"],
@@ -138,8 +144,19 @@ def _slip(run: Run) -> pipeline_spec_pb2.RoutingSlip | None:
     return pipeline_spec_pb2.RoutingSlip.FromString(run.slip) if run.slip else None
 
 
-def _payload(dataset: Dataset, part: DatasetRun, imports: Sequence[Import]) -> dict[str, Any]:
+def _payload(
+    dataset: Dataset, part: DatasetRun, imports: Sequence[Import], newest: Version | None
+) -> dict[str, Any]:
     return {
+        "newest": None
+        if newest is None
+        else {
+            "number": newest.number,
+            "imports": list(newest.imports),
+            "content_hash": newest.content_hash,
+            "contract_hash": newest.contract_hash,
+            "rule_set_hash": newest.rule_set_hash,
+        },
         "dataset": dataset.id,
         "kind": dataset.kind.value,
         "mapping": asdict(dataset.mapping),

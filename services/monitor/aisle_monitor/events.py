@@ -24,6 +24,7 @@ from sqlalchemy import Connection
 from aisle_monitor.alerting import Alerting
 from aisle_monitor.convert import news
 from aisle_monitor.convert.observations import answers, quality_alert, serving_alert
+from aisle_monitor.domain.engagement import CLICK, PURCHASE, Engagement
 from aisle_monitor.drift import DriftReports
 from aisle_monitor.rounds import Rounds
 from aisle_monitor.storage import pipelines as pipeline_store
@@ -33,8 +34,8 @@ from aisle_monitor.telemetry import SUBJECT_ALERT_RAISED
 M = TypeVar("M", bound=Message)
 Effect = Callable[[Connection, M, ReceivedEvent], None]
 _ENGAGEMENTS = {
-    user_event_pb2.USER_EVENT_TYPE_CLICK: serving_store.CLICK,
-    user_event_pb2.USER_EVENT_TYPE_PURCHASE: serving_store.PURCHASE,
+    user_event_pb2.USER_EVENT_TYPE_CLICK: CLICK,
+    user_event_pb2.USER_EVENT_TYPE_PURCHASE: PURCHASE,
 }
 _log = logging.getLogger(__name__)
 
@@ -145,7 +146,7 @@ class EventDoor:
     def _alert_raised(self, conn: Connection, message: monitor_pb.AlertRaised, event: ReceivedEvent) -> None:
         self._alerting.answer(conn, message.alert.name)
 
-    def _engagement(self, event: user_event_pb2.UserEvent) -> serving_store.Engagement | None:
+    def _engagement(self, event: user_event_pb2.UserEvent) -> Engagement | None:
         """Read what an event says about an answer; None when its token names none."""
         if not event.attribution_token:
             return None
@@ -153,7 +154,7 @@ class EventDoor:
         if not answer_id:
             return None
         time = from_timestamp(event.event_time).timestamp()
-        return serving_store.Engagement(answer_id, event.product_id, _ENGAGEMENTS[event.type], time)
+        return Engagement(answer_id, event.product_id, _ENGAGEMENTS[event.type], time)
 
     def _answer_id(self, token: str) -> str:
         try:

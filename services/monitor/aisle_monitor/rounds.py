@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 
 from aisle_monitor.convert import news as news_convert
 from aisle_monitor.convert import resources
-from aisle_monitor.domain.runs import Run, project, with_summary
+from aisle_monitor.domain.runs import Run, StoredPipeline, project, with_summary
 from aisle_monitor.storage import pipelines as store
 from aisle_monitor.telemetry import SUBJECT_RUN_FINISHED, SUBJECT_RUN_REQUESTED
 
@@ -37,7 +37,7 @@ class Rounds:
     def start(
         self,
         conn: Connection,
-        pipeline: store.StoredPipeline,
+        pipeline: StoredPipeline,
         cause: str,
         training: pipeline_pb.TrainingSpec | None = None,
     ) -> Run:

@@ -22,6 +22,7 @@ from aisle_monitor.convert import plans as plan_convert
 from aisle_monitor.convert import resources
 from aisle_monitor.domain.alerts import PIPELINE, check_policy
 from aisle_monitor.domain.plans import check_plan, check_training
+from aisle_monitor.domain.runs import StoredPipeline
 from aisle_monitor.domain.traces import SpanRecord, edges
 from aisle_monitor.drift import DriftReports
 from aisle_monitor.engines.span_store import SpanStore
@@ -66,7 +67,7 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
         """Store a plan; the same plan under the same id is returned as it is."""
         name = f"pipelines/{resource_id(request.pipeline_id, 'pipeline_id')}"
         check_plan(plan_convert.plan(request.spec))
-        wanted = pipeline_store.StoredPipeline(name, _bytes(request.spec), self._now())
+        wanted = StoredPipeline(name, _bytes(request.spec), self._now())
 
         def create(conn: Connection) -> pb.CreatePipelineResponse:
             known = pipeline_store.get_pipeline(conn, name)
@@ -233,7 +234,7 @@ class MonitorServicer(pb_grpc.MonitorServiceServicer):
         )
 
 
-def _known_pipeline(conn: Connection, name: str) -> pipeline_store.StoredPipeline:
+def _known_pipeline(conn: Connection, name: str) -> StoredPipeline:
     found = pipeline_store.get_pipeline(conn, name)
     if found is None:
         raise UnknownResource("pipeline", name)

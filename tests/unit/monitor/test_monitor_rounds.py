@@ -16,6 +16,7 @@ from aisle.tuner.v1 import tuner_events_pb2 as tuner_pb
 from aisle_monitor.alerting import Alerting
 from aisle_monitor.convert import news, observations
 from aisle_monitor.domain.alerts import Alert, AlertKind, Policy
+from aisle_monitor.domain.runs import Run, StoredPipeline
 from aisle_monitor.rounds import Rounds
 from aisle_monitor.storage import alerts as alert_store
 from aisle_monitor.storage import pipelines as store
@@ -51,13 +52,13 @@ class House:
         self.outbox, self.time = ListOutbox(), 1000.0
         self.rounds = Rounds(self.outbox, lambda: self.time)
         self.alerting = Alerting(self.outbox, self.rounds, lambda: self.time)
-        self.pipeline = store.StoredPipeline("pipelines/p", pipeline_pb.PipelineSpec().SerializeToString(), 1.0)
+        self.pipeline = StoredPipeline("pipelines/p", pipeline_pb.PipelineSpec().SerializeToString(), 1.0)
         self.write(lambda conn: store.add_pipeline(conn, self.pipeline))
 
     def write(self, effect: Callable[[Connection], T]) -> T:
         return self.db.write_sync(effect)
 
-    def run(self, name: str = RUN) -> store.Run:
+    def run(self, name: str = RUN) -> Run:
         found = self.db.read_sync(lambda conn: store.get_run(conn, name))
         assert found is not None
         return found

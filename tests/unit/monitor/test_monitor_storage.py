@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from aisle_monitor.domain.alerts import Alert, AlertKind, Policy
+from aisle_monitor.domain.engagement import CLICK, PURCHASE, Answer, Engagement
 from aisle_monitor.domain.reports import Bin, ColumnDrift, DriftReport
 from aisle_monitor.domain.runs import FailureNote, Run, RunState, StageNews, project
 from aisle_monitor.storage import alerts, pipelines, serving
@@ -92,15 +93,15 @@ def test_policies_and_reports_come_back(db: Database) -> None:
 
 def answer(
     number: int, version: str = "1", *, products: str = "abc", duration: float = 1.0, surface: str = "search"
-) -> serving.Answer:
+) -> Answer:
     shown = tuple(products)
-    return serving.Answer(
+    return Answer(
         f"a{number}", surface, f"models/m/versions/{version}", shown, duration, number % 2 == 0, float(number)
     )
 
 
-def click(number: int, product: str, kind: str = serving.CLICK) -> serving.Engagement:
-    return serving.Engagement(f"a{number}", product, kind, 1.0)
+def click(number: int, product: str, kind: str = CLICK) -> Engagement:
+    return Engagement(f"a{number}", product, kind, 1.0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -110,15 +111,15 @@ def test_clicks_count_once_when_shown_in_any_order_of_arrival(shuffle: object) -
     metadata.create_all(engine)
     steps: list[object] = [
         answer(1), answer(2), answer(1),
-        click(1, "a"), click(1, "a"), click(1, "b"), click(2, "z"), click(9, "a"), click(2, "c", serving.PURCHASE),
+        click(1, "a"), click(1, "a"), click(1, "b"), click(2, "z"), click(9, "a"), click(2, "c", PURCHASE),
     ]  # fmt: skip
     shuffle.shuffle(steps)  # type: ignore[attr-defined]
     with engine.begin() as conn:
         for step in steps:
-            if isinstance(step, serving.Answer):
+            if isinstance(step, Answer):
                 serving.add_answers(conn, [step])
             else:
-                assert isinstance(step, serving.Engagement)
+                assert isinstance(step, Engagement)
                 serving.add_engagements(conn, [step])
         [found] = serving.figures(conn, 0, "", False)
         clicked = serving.click_counts(conn, "models/m/versions/1")

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from aisle_monitor.alerting import Alerting
 from aisle_monitor.domain.alerts import Alert, AlertKind
+from aisle_monitor.domain.engagement import CLICK, Answer, Engagement
 from aisle_monitor.rounds import Rounds
 from aisle_monitor.settings import MonitorSettings
 from aisle_monitor.storage import alerts as alert_store
@@ -20,16 +21,15 @@ class NoOutbox:
         return ""
 
 
-def answers(version: str, time: float, duration: float) -> list[serving.Answer]:
+def answers(version: str, time: float, duration: float) -> list[Answer]:
     name = f"models/m/versions/{version}"
     return [
-        serving.Answer(f"{version}-{number}", "search", name, tuple("abcde"), duration, False, time)
-        for number in range(120)
+        Answer(f"{version}-{number}", "search", name, tuple("abcde"), duration, False, time) for number in range(120)
     ]
 
 
-def clicks(version: str, total: int) -> list[serving.Engagement]:
-    return [serving.Engagement(f"{version}-{number}", "a", serving.CLICK, 40 * DAY) for number in range(total)]
+def clicks(version: str, total: int) -> list[Engagement]:
+    return [Engagement(f"{version}-{number}", "a", CLICK, 40 * DAY) for number in range(total)]
 
 
 async def test_alerts_are_raised_once_and_old_answers_are_forgotten(tmp_path: Path) -> None:
@@ -42,7 +42,7 @@ async def test_alerts_are_raised_once_and_old_answers_are_forgotten(tmp_path: Pa
 
     def serve(conn: Connection) -> None:
         serving.add_answers(conn, [*answers("1", clock[0] - 1000, 10.0), *answers("2", clock[0] - 10, 2500.0)])
-        serving.add_answers(conn, [serving.Answer("old", "search", "models/m/versions/0", ("a",), 1.0, False, DAY)])
+        serving.add_answers(conn, [Answer("old", "search", "models/m/versions/0", ("a",), 1.0, False, DAY)])
         serving.add_engagements(conn, [*clicks("1", 90), *clicks("2", 20)])
         serving.note_live(conn, "models/m/versions/1", 1.0)
         serving.note_live(conn, "models/m/versions/2", 2.0)

@@ -229,7 +229,8 @@ class GovernanceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartGovernanceRun(self, request, context):
-        """Starts a governance run. Publishes DatasetVersionPublished per dataset, then GovernanceRunCompleted or GovernanceRunFailed.
+        """Starts a governance run. Publishes DatasetVersionPublished per new version, then GovernanceRunCompleted or GovernanceRunFailed.
+        A dataset whose imports, contract, rules and content are those of its newest version gets no new one.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

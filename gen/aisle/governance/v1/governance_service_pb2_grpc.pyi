@@ -60,7 +60,9 @@ class GovernanceServiceStub:
     ListImports: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListImportsRequest, _governance_service_pb2.ListImportsResponse]
     """Lists the imports of a dataset, oldest first."""
     StartGovernanceRun: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.StartGovernanceRunRequest, _governance_service_pb2.StartGovernanceRunResponse]
-    """Starts a governance run. Publishes DatasetVersionPublished per dataset, then GovernanceRunCompleted or GovernanceRunFailed."""
+    """Starts a governance run. Publishes DatasetVersionPublished per new version, then GovernanceRunCompleted or GovernanceRunFailed.
+    A dataset whose imports, contract, rules and content are those of its newest version gets no new one.
+    """
     GetGovernanceRun: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.GetGovernanceRunRequest, _governance_service_pb2.GetGovernanceRunResponse]
     """Returns one run."""
     ListGovernanceRuns: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListGovernanceRunsRequest, _governance_service_pb2.ListGovernanceRunsResponse]
@@ -118,7 +120,9 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     ListImports: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListImportsRequest, _governance_service_pb2.ListImportsResponse]  # type: ignore[assignment]
     """Lists the imports of a dataset, oldest first."""
     StartGovernanceRun: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.StartGovernanceRunRequest, _governance_service_pb2.StartGovernanceRunResponse]  # type: ignore[assignment]
-    """Starts a governance run. Publishes DatasetVersionPublished per dataset, then GovernanceRunCompleted or GovernanceRunFailed."""
+    """Starts a governance run. Publishes DatasetVersionPublished per new version, then GovernanceRunCompleted or GovernanceRunFailed.
+    A dataset whose imports, contract, rules and content are those of its newest version gets no new one.
+    """
     GetGovernanceRun: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.GetGovernanceRunRequest, _governance_service_pb2.GetGovernanceRunResponse]  # type: ignore[assignment]
     """Returns one run."""
     ListGovernanceRuns: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListGovernanceRunsRequest, _governance_service_pb2.ListGovernanceRunsResponse]  # type: ignore[assignment]
@@ -239,7 +243,9 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _governance_service_pb2.StartGovernanceRunRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_governance_service_pb2.StartGovernanceRunResponse, _abc.Awaitable[_governance_service_pb2.StartGovernanceRunResponse]]:
-        """Starts a governance run. Publishes DatasetVersionPublished per dataset, then GovernanceRunCompleted or GovernanceRunFailed."""
+        """Starts a governance run. Publishes DatasetVersionPublished per new version, then GovernanceRunCompleted or GovernanceRunFailed.
+        A dataset whose imports, contract, rules and content are those of its newest version gets no new one.
+        """
 
     @_abc_1.abstractmethod
     def GetGovernanceRun(

@@ -7,8 +7,7 @@ from aisle.ranker.v1 import ranker_events_pb2 as ranker_pb
 from aisle_runtime.convert import from_timestamp
 
 from aisle_monitor.domain.alerts import Alert, AlertKind
-from aisle_monitor.domain.engagement import model_of
-from aisle_monitor.storage.serving import Answer
+from aisle_monitor.domain.engagement import Answer, model_of
 
 
 def answers(event: ranker_pb.ImpressionsServed) -> Iterator[Answer]:

@@ -14,7 +14,6 @@ from aisle_monitor.domain.alerts import Alert, AlertKind, Policy
 from aisle_monitor.domain.engagement import ServingFigures, wilson_interval
 from aisle_monitor.domain.reports import DriftReport
 from aisle_monitor.domain.traces import Edge, SpanRecord
-from aisle_monitor.storage.pipelines import StoredPipeline
 
 _STATES: Mapping[runs.RunState, run_pb.PipelineRunState] = {
     runs.RunState.RUNNING: run_pb.PIPELINE_RUN_STATE_RUNNING,
@@ -31,7 +30,7 @@ _KINDS: Mapping[AlertKind, observation_pb.AlertKind] = {
 }
 
 
-def pipeline(stored: StoredPipeline) -> run_pb.Pipeline:
+def pipeline(stored: runs.StoredPipeline) -> run_pb.Pipeline:
     """Translate a plan."""
     return run_pb.Pipeline(
         name=stored.name,

@@ -5,6 +5,31 @@ from dataclasses import dataclass
 from aisle_monitor.domain.alerts import Alert, AlertKind
 
 CONFIDENCE = 0.95
+CLICK, PURCHASE = "click", "purchase"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the ranker as the shopper saw it."""
+
+    answer_id: str
+    surface: str
+    model_version: str
+    product_ids: tuple[str, ...]
+    duration_ms: float
+    degraded: bool
+    serve_time: float
+
+
+@dataclass(frozen=True, slots=True)
+class Engagement:
+    """A click or a purchase that names an answer."""
+
+    answer_id: str
+    product_id: str
+    type: str
+    """`click` or `purchase`."""
+    event_time: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,6 +23,15 @@ class RunState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class StoredPipeline:
+    """A plan as stored; `spec` is the serialized `aisle.pipeline.v1.PipelineSpec`."""
+
+    name: str
+    spec: bytes
+    create_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class FailureNote:
     """Why a stage failed, in words that a caller may read."""
 

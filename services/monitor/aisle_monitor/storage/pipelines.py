@@ -2,22 +2,13 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
-from aisle_monitor.domain.runs import FailureNote, Run, RunState, StageNews
+from aisle_monitor.domain.runs import FailureNote, Run, RunState, StageNews, StoredPipeline
 from aisle_monitor.storage.tables import dataset_versions, insert_new, pipeline_runs, pipelines
-
-
-@dataclass(frozen=True, slots=True)
-class StoredPipeline:
-    """A plan as stored; `spec` is the serialized `aisle.pipeline.v1.PipelineSpec`."""
-
-    name: str
-    spec: bytes
-    create_time: float
 
 
 def add_pipeline(conn: Connection, pipeline: StoredPipeline) -> None:

@@ -7,39 +7,12 @@ that their order does not matter and a query needs no look at the products.
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Integer, and_, cast, delete, func, literal_column, select, update
 
-from aisle_monitor.domain.engagement import ClickCounts, ServingFigures
+from aisle_monitor.domain.engagement import CLICK, PURCHASE, Answer, ClickCounts, Engagement, ServingFigures
 from aisle_monitor.storage.tables import answers, engagements, insert_new, serving_history
-
-CLICK, PURCHASE = "click", "purchase"
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """One answer of the ranker as the shopper saw it."""
-
-    answer_id: str
-    surface: str
-    model_version: str
-    product_ids: tuple[str, ...]
-    duration_ms: float
-    degraded: bool
-    serve_time: float
-
-
-@dataclass(frozen=True, slots=True)
-class Engagement:
-    """A click or a purchase that names an answer."""
-
-    answer_id: str
-    product_id: str
-    type: str
-    """`click` or `purchase`."""
-    event_time: float
 
 
 def add_answers(conn: Connection, served: Iterable[Answer]) -> None:

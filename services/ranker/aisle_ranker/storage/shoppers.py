@@ -1,6 +1,6 @@
 """What shoppers did lately, in the database."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -40,7 +40,3 @@ def forget_before(conn: Connection, time: float) -> int:
     old = select(deeds.c.event_id).where(deeds.c.event_time < time).limit(_PRUNE_ROWS)
     return conn.execute(delete(deeds).where(deeds.c.event_id.in_(old))).rowcount
 
-
-def erase(conn: Connection, shoppers: Mapping[str, object] | Sequence[str]) -> int:
-    """Delete everything that the named shoppers did; returns how many deeds that were."""
-    return conn.execute(delete(deeds).where(deeds.c.shopper.in_(list(shoppers)))).rowcount

@@ -90,7 +90,10 @@ def mean_ndcg(grades: Floats, scores: Floats, groups: Sequence[NDArray[np.int64]
 
 
 def coordinate_ascent(
-    start: Mapping[str, float], grid: Mapping[str, Sequence[float]], objective: Callable[[dict[str, float]], float], rounds: int = 2
+    start: Mapping[str, float],
+    grid: Mapping[str, Sequence[float]],
+    objective: Callable[[dict[str, float]], float],
+    rounds: int = 2,
 ) -> tuple[dict[str, float], float]:
     """Improve one weight at a time over `grid` for at most `rounds` rounds; returns the weights and their objective."""
     weights, best = dict(start), objective(dict(start))

@@ -76,7 +76,9 @@ def auc(labels: Floats, scores: Floats, weights: Floats | None = None) -> float:
     _, first, inverse = np.unique(s, return_index=True, return_inverse=True)
     group_negative = np.add.reduceat(negative, first)
     below = np.cumsum(group_negative) - group_negative
-    return float((positive * (below[inverse] + 0.5 * group_negative[inverse])).sum() / (negative.sum() * positive.sum()))
+    return float(
+        (positive * (below[inverse] + 0.5 * group_negative[inverse])).sum() / (negative.sum() * positive.sum())
+    )
 
 
 def log_loss_rows(labels: Floats, probabilities: Floats) -> Floats:
@@ -97,7 +99,9 @@ def mean_figure(name: str, values: Sequence[float] | Floats, draws: NDArray[np.i
     return _figure(name, float(v.mean()), draws @ v / len(v), len(v))
 
 
-def ratio_figure(name: str, rows: Floats, unit_of_row: NDArray[np.int64], draws: NDArray[np.int32], root: bool = False) -> Figure:
+def ratio_figure(
+    name: str, rows: Floats, unit_of_row: NDArray[np.int64], draws: NDArray[np.int32], root: bool = False
+) -> Figure:
     """Return the mean of row values with an interval over units; `root` takes the square root (RMSE of squared errors)."""
     units = draws.shape[1]
     sums = np.bincount(unit_of_row, weights=rows, minlength=units)

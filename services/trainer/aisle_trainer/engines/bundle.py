@@ -100,7 +100,9 @@ def write_tables(folder: Path, search: SearchTask | None, purchase: PurchaseTask
 def _index(ids: list[str], titles: list[str], vectors: NDArray[np.float32]) -> pa.Table:
     flat = pa.array(vectors.astype(np.float16).ravel(), pa.float16())
     embedding = pa.FixedSizeListArray.from_arrays(flat, vectors.shape[1])
-    return pa.table({"product_id": pa.array(ids, pa.string()), "title": pa.array(titles, pa.string()), "embedding": embedding})
+    return pa.table(
+        {"product_id": pa.array(ids, pa.string()), "title": pa.array(titles, pa.string()), "embedding": embedding}
+    )
 
 
 def _write_purchase_tables(folder: Path, purchase: PurchaseTask) -> None:
@@ -170,7 +172,9 @@ def golden(
             encoded = encode(tokenizer, texts)
             expected, int8 = ranker.run(encoded, head), small.run(encoded, head)
             for (text_a, text_b), value, other in zip(texts, expected, int8, strict=True):
-                loss = max(GOLDEN_TOLERANCE, _INT8_SLACK * abs(float(value - other)), graphs.parity[f"ranker_int8_{head}"])
+                loss = max(
+                    GOLDEN_TOLERANCE, _INT8_SLACK * abs(float(value - other)), graphs.parity[f"ranker_int8_{head}"]
+                )
                 pairs.append(
                     {
                         "head": head,

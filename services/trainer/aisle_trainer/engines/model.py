@@ -135,7 +135,9 @@ class ExportModel(nn.Module):
         super().__init__()
         self.trunk, self.heads = model.trunk, model.heads
 
-    def forward(self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def forward(
+        self, input_ids: Tensor, attention_mask: Tensor, token_type_ids: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
         """(batch, seq) int64 each -> relevance (batch,), purchase (batch,), embedding (batch, dim)."""
         hidden = self.trunk(
             input_ids=input_ids, attention_mask=attention_mask, token_type_ids=token_type_ids

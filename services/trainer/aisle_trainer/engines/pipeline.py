@@ -1,7 +1,6 @@
 """One training job from tables to bundle."""
 
 import hashlib
-import logging
 import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -12,24 +11,28 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import torch
+from aisle_runtime import telemetry
 
+from aisle_trainer import telemetry as names
 from aisle_trainer.domain.effort import effort_of
 from aisle_trainer.domain.manifest import BundleFacts
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.recommend import RERANK_TOP
 from aisle_trainer.domain.report import Outcome
-from aisle_trainer.engines import bundle, export
+from aisle_trainer.engines import bundle, export, purchase_data, search_data
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
-from aisle_trainer.engines.purchase_data import build_purchase_data
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, HISTORY_SEPARATOR, PurchaseTask
-from aisle_trainer.engines.search_data import build_search_data
 from aisle_trainer.engines.search_task import SearchTask
 from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop
 
-_log = logging.getLogger(__name__)
+COLUMNS: dict[Task, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    Task.SEARCH_RELEVANCE: (search_data.COLUMNS, ("label_weight",)),
+    Task.PURCHASE: (purchase_data.COLUMNS, ()),
+}
+"""Columns that a task needs, and those that it reads where they exist."""
 _PROBE_PAIRS = 24
 """Pairs on which exported graphs are compared with the model."""
 
@@ -62,6 +65,12 @@ class Surroundings:
     """Says whether the job was cancelled."""
 
 
+_TRACED = {
+    name.removeprefix(names.SPAN_PREFIX)
+    for name in (names.SPAN_EMBED, names.SPAN_TRAIN, names.SPAN_BLEND, names.SPAN_EVALUATE, names.SPAN_EXPORT)
+}
+
+
 @dataclass(slots=True)
 class _Clock:
     seconds: dict[str, float] = field(default_factory=dict)
@@ -71,7 +80,11 @@ class _Clock:
         """Add the block's wall seconds to a phase."""
         start = time.monotonic()
         try:
-            yield
+            if name in _TRACED:
+                with telemetry.span(names.SPAN_PREFIX + name):
+                    yield
+            else:
+                yield
         finally:
             self.seconds[name] = self.seconds.get(name, 0.0) + time.monotonic() - start
 
@@ -92,10 +105,12 @@ class JobRun:
             self._purchase: PurchaseTask | None = None
             if plan.has(Task.SEARCH_RELEVANCE):
                 found = datasets[Task.SEARCH_RELEVANCE]
-                self._search = SearchTask(build_search_data(found.table, found.version), self._tokenizer, plan, effort)
+                self._search = SearchTask(
+                    search_data.build_search_data(found.table, found.version), self._tokenizer, plan, effort
+                )
             if plan.has(Task.PURCHASE):
                 found = datasets[Task.PURCHASE]
-                data = build_purchase_data(found.table, found.version)
+                data = purchase_data.build_purchase_data(found.table, found.version)
                 self._purchase = PurchaseTask(data, self._tokenizer, plan, effort)
             self._trunk = load_trunk(self._base)
         self._bf16 = around.precision == "bfloat16" or (around.precision == "auto" and bf16_is_fast())

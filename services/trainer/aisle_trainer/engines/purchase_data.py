@@ -85,7 +85,9 @@ def build_purchase_data(table: pa.Table, dataset_version: str) -> PurchaseData:
     frame["time_us"] = frame["order_time"].astype("datetime64[us, UTC]").astype(np.int64)
     frame = frame.sort_values(["time_us", "order_id", "product_id"], kind="stable")
     frame = frame.drop_duplicates(["order_id", "product_id"])
-    titles = frame.loc[frame["title"].fillna("") != ""].drop_duplicates("product_id", keep="last").sort_values("product_id")
+    titles = (
+        frame.loc[frame["title"].fillna("") != ""].drop_duplicates("product_id", keep="last").sort_values("product_id")
+    )
     frame = frame[frame["product_id"].isin(set(titles["product_id"]))]
     known = frame["customer_id"].fillna("") != ""
     customers = sorted(set(frame.loc[known, "customer_id"]))
@@ -243,9 +245,7 @@ def _baskets(lines: Lines, picked: Ints) -> dict[int, set[int]]:
     return baskets
 
 
-def _not_bought(
-    rng: np.random.Generator, count: int, bestsellers: Ints, products: int, basket: set[int]
-) -> list[int]:
+def _not_bought(rng: np.random.Generator, count: int, bestsellers: Ints, products: int, basket: set[int]) -> list[int]:
     found: list[int] = []
     for attempt in range(count * 20):
         popular = attempt % 2 == 0

@@ -236,7 +236,9 @@ class Cases:
                 top, probability = self._neural[number]
                 scores = scores[top] + weights.get(NEURAL, 0.0) * probability
                 products = products[top]
-            found.append(metrics.recall(recommend.top_of(scores, products, RECALL_AT), self._targets[number], RECALL_AT))
+            found.append(
+                metrics.recall(recommend.top_of(scores, products, RECALL_AT), self._targets[number], RECALL_AT)
+            )
         return np.array(found)
 
     def baselines(self) -> dict[str, Floats]:

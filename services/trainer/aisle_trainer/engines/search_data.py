@@ -54,7 +54,10 @@ def build_search_data(table: pa.Table, dataset_version: str) -> SearchData:
     require_columns(table, COLUMNS, dataset_version)
     frame = _checked(table, dataset_version)
     keep = frame.groupby(["query_id", "product_id"], sort=True, as_index=False).agg(
-        query=("query", "first"), title=("title", "first"), grade=("grade", "mean"), label_weight=("label_weight", "mean")
+        query=("query", "first"),
+        title=("title", "first"),
+        grade=("grade", "mean"),
+        label_weight=("label_weight", "mean"),
     )
     if keep["grade"].nunique() < 2:
         raise SingleClassLabels(

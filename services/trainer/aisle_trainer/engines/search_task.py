@@ -57,7 +57,9 @@ class SearchTask:
         """Return some (query, title) pairs of different lengths."""
         rows = self._short_rows[:: max(1, len(self._short_rows) // count)][:count]
         data = self.data
-        return [(data.queries[q], data.titles[p]) for q, p in zip(data.query_of[rows], data.product_of[rows], strict=True)]
+        return [
+            (data.queries[q], data.titles[p]) for q, p in zip(data.query_of[rows], data.product_of[rows], strict=True)
+        ]
 
     def training_set(self) -> TrainingSet:
         """Return the pairs of training queries with labels grade/3."""
@@ -139,13 +141,9 @@ class SearchTask:
 class SearchComparison:
     """Scores of several systems on the same judged lists."""
 
-    def __init__(
-        self, data: SearchData, rows: Ints, scores: dict[str, Floats], probability: Floats, seed: int
-    ) -> None:
+    def __init__(self, data: SearchData, rows: Ints, scores: dict[str, Floats], probability: Floats, seed: int) -> None:
         """Take the test pairs, each system's scores for them, and the model's probability of full relevance."""
-        groups = [
-            (g, p) for g, p in _grouped(data, rows) if not np.isnan(metrics.ndcg(data.grades[g], data.grades[g]))
-        ]
+        groups = [(g, p) for g, p in _grouped(data, rows) if not np.isnan(metrics.ndcg(data.grades[g], data.grades[g]))]
         self._data, self._groups, self._scores, self._probability = data, groups, scores, probability
         self._draws = metrics.bootstrap_weights(len(groups), seed)
         self._grades = np.concatenate([data.grades[g] for g, _ in groups])

@@ -62,7 +62,13 @@ class TrainingLoop:
     """One training run over a model; the same plan and data give the same weights, killed in between or not."""
 
     def __init__(
-        self, model: RankingModel, plan: Plan, sets: dict[Task, TrainingSet], folder: Path, data_digest: str, hooks: Hooks
+        self,
+        model: RankingModel,
+        plan: Plan,
+        sets: dict[Task, TrainingSet],
+        folder: Path,
+        data_digest: str,
+        hooks: Hooks,
     ) -> None:
         """Take up the newest checkpoint below `folder` when it belongs to the same plan, data and precision."""
         self.model, self.plan, self.sets, self.folder, self.hooks = model, plan, sets, folder, hooks

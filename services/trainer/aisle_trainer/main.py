@@ -1,0 +1,33 @@
+"""Front hall: puts the trainer together; the only file that names concrete parts."""
+
+import grpc.aio
+from aisle.trainer.v1 import trainer_service_pb2, trainer_service_pb2_grpc
+from aisle_runtime.service import Platform, Wiring, run_service
+
+from aisle_trainer.events import EventDoor
+from aisle_trainer.servicer import TrainerServicer
+from aisle_trainer.settings import TrainerSettings
+from aisle_trainer.training import Training
+
+MIGRATIONS = "aisle_trainer.storage"
+SERVICE_NAME = trainer_service_pb2.DESCRIPTOR.services_by_name["TrainerService"].full_name
+
+
+async def wire(platform: Platform) -> Wiring:
+    """Build the trainer on the runtime's parts."""
+    settings = platform.settings
+    assert isinstance(settings, TrainerSettings)
+    training = Training(settings, platform.jobs, platform.outbox)
+    platform.jobs.register(training.job_kind())
+    servicer = TrainerServicer(platform.db, platform.requests, platform.jobs, platform.artifacts, training)
+    door = EventDoor(platform.db, platform.inbox, training)
+
+    def register(server: grpc.aio.Server) -> None:
+        trainer_service_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)
+
+    return Wiring(register=register, service_names=[SERVICE_NAME], consumers=door.consumers())
+
+
+def main() -> int:
+    """Run the trainer until it is told to stop; returns the exit code."""
+    return run_service("trainer", TrainerSettings, MIGRATIONS, wire)
