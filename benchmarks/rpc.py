@@ -1,6 +1,7 @@
 """Unary echo: Aisle's server bootstrap with tracing, admission, deadlines and error mapping, beside bare grpc.aio."""
 
 import asyncio
+import functools
 import multiprocessing
 import time
 from collections.abc import Iterator
@@ -86,11 +87,13 @@ async def _calls_per_second(port: int) -> float:
         return CALLS / (time.perf_counter() - begun)
 
 
+def _measure(port: int) -> float:
+    return asyncio.run(_calls_per_second(port))
+
+
 def run() -> dict[str, Any]:
     """Calls per second with eight in flight; client and server in processes of their own."""
     with _server("1.0") as traced, _server("0.01") as sampled, _server("bare") as bare:
         ports = {"aisle, every trace": traced, "aisle, 1 % of traces": sampled, "bare grpc.aio (limit)": bare}
-        contenders = [
-            Contender(name, lambda port=port: asyncio.run(_calls_per_second(port))) for name, port in ports.items()
-        ]
+        contenders = [Contender(name, functools.partial(_measure, port)) for name, port in ports.items()]
         return {"unary echo of 200 bytes": compare(contenders)}

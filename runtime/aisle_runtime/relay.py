@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -16,6 +17,7 @@ from aisle_runtime.outbox import Outbox, PendingEvent
 
 WINDOW_EVENTS = 128
 WINDOW_BYTES = 4 << 20
+LOOK_SECONDS = 0.02
 FIRST_DELAY_SECONDS, LAST_DELAY_SECONDS = 0.1, 5.0
 _log = logging.getLogger(__name__)
 
@@ -44,9 +46,12 @@ class Relay:
             while True:
                 session = await self._connector.session()
                 self._wake.clear()
+                began = time.monotonic()
                 outcome = await self._round(session)
                 if outcome is None:
                     await self._wake.wait()
+                    # Most commits bring no event; in a rush of them one look per moment is enough.
+                    await asyncio.sleep(max(0.0, began + LOOK_SECONDS - time.monotonic()))
                 elif outcome:
                     delay, self.reason = FIRST_DELAY_SECONDS, ""
                 else:

@@ -22,9 +22,9 @@ def test_the_walls_hold() -> None:
 def test_a_broken_wall_is_noticed(tmp_path: Path) -> None:
     config = tmp_path / "importlinter.ini"
     config.write_text(
-        "[importlinter]\nroot_packages =\n    aisle_cli\n    aisle_runtime\n\n"
-        "[importlinter:contract:proof]\nname = the client may not use the runtime\ntype = forbidden\n"
-        "source_modules =\n    aisle_cli\nforbidden_modules =\n    aisle_runtime\n"
+        "[importlinter]\nroot_packages =\n    aisle_launcher\n    aisle_runtime\n\n"
+        "[importlinter:contract:proof]\nname = the launcher may not use the runtime\ntype = forbidden\n"
+        "source_modules =\n    aisle_launcher\nforbidden_modules =\n    aisle_runtime\n"
     )
     outcome = lint(config)
     assert outcome.returncode != 0

@@ -228,6 +228,18 @@ async def test_a_second_version_names_its_parent_and_what_was_added(shop: Shop) 
     assert (len(lineage.imports), list(lineage.parent_versions)) == (2, [f"{dataset}/versions/1"])
 
 
+async def test_governing_again_without_news_gives_the_version_that_exists(shop: Shop) -> None:
+    dataset = await shop.dataset("orders")
+    await shop.imported(dataset, GOOD)
+    first = await shop.governed(dataset)
+    second = await shop.governed(dataset)
+    assert second.name != first.name
+    assert list(second.dataset_versions) == list(first.dataset_versions)
+    assert len(shop.events("dataset_version.published", governance_events_pb2.DatasetVersionPublished)) == 1
+    report = await shop.stub.GetQualityReport(pb.GetQualityReportRequest(name=first.dataset_versions[0]))
+    assert report.quality_report.dataset_version == first.dataset_versions[0]
+
+
 async def test_the_same_bytes_are_imported_once(shop: Shop) -> None:
     dataset = await shop.dataset("orders")
     first = await shop.upload(dataset, GOOD, request_id="r1")

@@ -37,6 +37,7 @@ RUN_SECONDS = 1200.0
 SEARCH_DEADLINE = 2.0
 """Seconds a demo call may take; training runs beside it on the same cores."""
 POLL_SECONDS = 1.0
+TRACE_SECONDS = 20.0
 SPANS_SECONDS = 3.0
 """Spans leave their process in batches; this is longer than a batch waits."""
 
@@ -327,15 +328,11 @@ class Scenario:
     async def _show_trace(self) -> None:
         """The lifecycle's trace; spans travel in batches, so it is asked for until it stops growing."""
         request = monitor_service_pb2.GetTraceRequest(trace_id=self.services.trace_id)
-        seen, answer = -1, None
-        deadline = time.monotonic() + 20
-        while time.monotonic() < deadline:
-            answer = await self.services.monitor.GetTrace(request, timeout=CALL_SECONDS)
-            if answer.span_count == seen and answer.span_count:
-                break
+        seen, answer = -1, monitor_service_pb2.GetTraceResponse()
+        deadline = time.monotonic() + TRACE_SECONDS
+        while time.monotonic() < deadline and seen != answer.span_count:
             seen = answer.span_count
             await asyncio.sleep(SPANS_SECONDS)
-        if answer is None or not answer.span_count:
-            raise DemoFailed("the lifecycle left no trace")
+            answer = await self.services.monitor.GetTrace(request, timeout=CALL_SECONDS)
         self.report.trace = trace_entry(self.services.trace_id, answer)
         self.say.trace(self.report.trace, list(answer.spans))

@@ -14,6 +14,8 @@ __all__ = [
     "LoadSuperseded",
     "NoLiveModel",
     "PageTokenStale",
+    "RegistryAway",
+    "RegistryRefused",
     "UnknownCustomer",
     "UnknownProduct",
 ]
@@ -121,4 +123,28 @@ class EngineUnavailable(Unavailable):
             "The inference engine does not answer.",
             next_step="Check the configured inference endpoint.",
             retry_after_seconds=1,
+        )
+
+
+class RegistryAway(Unavailable):
+    """The registry does not answer now."""
+
+    reason = "REGISTRY_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        """Loads are repeated by themselves for a while."""
+        super().__init__("The registry does not answer.", next_step="Start the registry.", retry_after_seconds=1)
+
+
+class RegistryRefused(FailedPrecondition):
+    """The registry does not give out the version."""
+
+    reason = "REGISTRY_REFUSED"
+
+    def __init__(self, why: str) -> None:
+        """`why` is the registry's reason or code."""
+        super().__init__(
+            "The registry does not give out the model version.",
+            next_step="Look the version up in the registry.",
+            facts={"registry_reason": why},
         )

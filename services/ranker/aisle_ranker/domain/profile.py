@@ -60,21 +60,21 @@ class Profile:
     order_count: int
 
 
-def describe(live: LiveModel | None, customer_id: str, deeds: Sequence[Deed]) -> Profile:
+def describe(live: LiveModel, customer_id: str, deeds: Sequence[Deed]) -> Profile:
     """Put a profile together from the live model's histories and `deeds` (oldest first).
 
     Raises UnknownCustomer when both are empty.
     """
-    history = live.histories.of(customer_id) if live is not None else None
+    history = live.histories.of(customer_id)
     if history is None and not deeds:
         raise UnknownCustomer()
-    done = [*_past(live, history), *deeds] if live is not None else list(deeds)
+    done = [*_past(live, history), *deeds]
     recent = tuple(
-        Evidence(deed.product_id, live.title(deed.product_id) if live is not None else "", deed.action, deed.time)
+        Evidence(deed.product_id, live.title(deed.product_id), deed.action, deed.time)
         for deed in reversed(done[-RECENT_SHOWN:])
     )
-    idf = live.idf if live is not None else {}
-    return Profile(customer_id, recent, interests(recent, idf), history.order_count if history is not None else 0)
+    orders = history.order_count if history is not None else 0
+    return Profile(customer_id, recent, interests(recent, live.idf), orders)
 
 
 def interests(recent: Iterable[Evidence], idf: Mapping[str, float]) -> tuple[Interest, ...]:

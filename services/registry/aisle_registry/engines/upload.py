@@ -35,7 +35,7 @@ class Upload:
         """Take the next piece; raises InvalidField for one out of order, DataLoss for bytes that were not announced."""
         if len(data) > MAXIMUM_CHUNK_BYTES:
             raise InvalidField("file_chunk.data", f"is longer than {MAXIMUM_CHUNK_BYTES} bytes")
-        if file_index == self._index + 1:
+        if file_index == self._index + 1 and self._writer is not None:
             self._close_file()
         if file_index != self._index or file_index >= len(self._files):
             raise InvalidField("file_chunk.file_index", "files must follow in the order of the header")

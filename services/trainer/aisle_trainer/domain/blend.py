@@ -20,7 +20,7 @@ SEARCH_GRID: dict[str, tuple[float, ...]] = {
     "bm25": (0.0, 0.05, 0.1, 0.2, 0.4),
 }
 FEATURES_IN_WORDS = {
-    "neural_relevance": "sigmoid of the ranker's `relevance` logit for (query, title)",
+    "neural_relevance": "sigmoid of the ranker's `relevance` logit for (query, title): the expected gain, 0 to 1",
     "neural_purchase": "sigmoid of the ranker's `purchase` logit for (recent titles, newest first, title)",
     "vector": "cosine of embeddings; for a customer, of the mean embedding of the last 20 distinct products",
     "bm25": "bm25/(bm25+5), BM25 over titles with k1=1.2, b=0.75, idf=ln(1+(N-n+0.5)/(n+0.5)), tf*(k1+1)",

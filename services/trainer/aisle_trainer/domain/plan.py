@@ -30,8 +30,8 @@ class Method(StrEnum):
     FULL = "full"
 
 
-DEFAULT_LEARNING_RATE = {Method.FULL: 1.5e-4, Method.LORA: 2e-3}
-DEFAULT_MAX_STEPS = {Method.FULL: 90, Method.LORA: 120}
+DEFAULT_LEARNING_RATE = {Method.FULL: 2e-4, Method.LORA: 2e-3}
+DEFAULT_MAX_STEPS = {Method.FULL: 120, Method.LORA: 120}
 
 
 @dataclass(frozen=True, slots=True)

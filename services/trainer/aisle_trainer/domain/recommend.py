@@ -93,7 +93,7 @@ class Recommender:
         nearest = np.argpartition(-similarity, count - 1)[:count]
         products = np.unique(np.concatenate([neighbours[filled], own, nearest, self.popular]))
         repeat = np.zeros(len(self.popularity))
-        repeat[own] = repeat_purchase(times)
+        repeat[own] = repeat_purchase(times.astype(np.float64))
         return Candidates(
             products,
             {

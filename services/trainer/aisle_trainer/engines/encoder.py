@@ -30,8 +30,8 @@ def load_trunk(base: BaseModel) -> nn.Module:
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     import transformers
 
-    transformers.utils.logging.set_verbosity_error()
-    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+    transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     config = transformers.AutoConfig.from_pretrained(base.folder, local_files_only=True, trust_remote_code=False)
     config.hidden_dropout_prob = config.attention_probs_dropout_prob = 0.0
     with warnings.catch_warnings():
@@ -162,8 +162,5 @@ class Embedder:
 
 def bf16_is_fast() -> bool:
     """Say whether this processor multiplies bfloat16 natively."""
-    capabilities = getattr(torch.cpu, "get_capabilities", dict)()
-    if capabilities:
-        return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("amx_tile"))
-    check = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
-    return bool(check and check())
+    told: dict[str, bool] = torch.cpu.get_capabilities()
+    return any(told.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))

@@ -100,7 +100,7 @@ class RankingModel(nn.Module):
     def merged(self) -> "RankingModel":
         """Fold adapters into the trunk, in place, and return the model; full fine-tuning has nothing to fold."""
         if self.method is Method.LORA and hasattr(self.trunk, "merge_and_unload"):
-            self.trunk = self.trunk.merge_and_unload()
+            self.trunk = self.trunk.merge_and_unload()  # type: ignore[operator]
         return self
 
     def counts(self) -> tuple[int, int]:
@@ -124,7 +124,7 @@ def _with_lora(trunk: nn.Module, rank: int) -> nn.Module:
     from peft import LoraConfig, get_peft_model
 
     config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(_LORA_TARGETS))
-    return get_peft_model(trunk, config)  # type: ignore[no-any-return]
+    return get_peft_model(trunk, config)
 
 
 class ExportModel(nn.Module):

@@ -7,13 +7,13 @@ import pandas as pd
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from aisle_trainer.domain.metrics import HIGHEST_GRADE
 from aisle_trainer.domain.splits import Role, search_role
 from aisle_trainer.errors import EmptyTrainingData, InvalidLabels, SingleClassLabels, TooFewUnits, WrongColumns
 
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 COLUMNS = ("query", "query_id", "product_id", "title", "grade")
-HIGHEST_GRADE = 3.0
 LONGEST_LIST = 100
 """Judged products per query that evaluation looks at; a uniform draw by product id where there are more."""
 LONGEST_VALIDATION_LIST = 20
@@ -126,7 +126,8 @@ def _checked(table: pa.Table, dataset_version: str) -> pd.DataFrame:
             facts=facts,
         )
     frame["label_weight"] = weights
-    return frame[(frame["query"].fillna("") != "") & (frame["title"].fillna("") != "")]
+    usable: pd.DataFrame = frame.loc[(frame["query"].fillna("") != "") & (frame["title"].fillna("") != "")]
+    return usable
 
 
 def _require_every_role(roles: Ints, dataset_version: str) -> None:

@@ -17,7 +17,7 @@ from aisle_trainer.domain.splits import Role, search_split_in_words
 from aisle_trainer.engines.encoder import Embedder, Encoded, encode
 from aisle_trainer.engines.lexical import TitleIndex
 from aisle_trainer.engines.model import RankingModel
-from aisle_trainer.engines.search_data import HIGHEST_GRADE, LONGEST_VALIDATION_LIST, SearchData
+from aisle_trainer.engines.search_data import LONGEST_VALIDATION_LIST, SearchData
 from aisle_trainer.engines.training import TrainingSet
 from aisle_trainer.errors import SingleClassLabels
 
@@ -62,9 +62,9 @@ class SearchTask:
         ]
 
     def training_set(self) -> TrainingSet:
-        """Return the pairs of training queries with labels grade/3."""
+        """Return the pairs of training queries with their gains as labels, 0..1."""
         rows = self.data.rows(Role.TRAIN)
-        labels = self.data.grades[rows] / HIGHEST_GRADE
+        labels = metrics.label_of_grade(self.data.grades[rows])
         if np.ptp(labels) == 0:
             raise SingleClassLabels(
                 "All training judgments have the same grade.",
@@ -80,7 +80,7 @@ class SearchTask:
         scores = model.predict(self.task, self._short_encoded)
         values = np.array([metrics.ndcg(self.data.grades[g], scores[p]) for g, p in _grouped(self.data, rows)])
         values = values[~np.isnan(values)]
-        error = HIGHEST_GRADE * sigmoid(scores) - self.data.grades[rows]
+        error = metrics.grade_of_label(sigmoid(scores)) - self.data.grades[rows]
         return (
             Figure.point("ndcg@10", float(values.mean()) if len(values) else 0.0, len(values)),
             Figure.point("rmse", float(np.sqrt((error**2).mean())), len(rows)),
@@ -181,8 +181,8 @@ class SearchComparison:
             figures.append(area)
         if system == "model":
             p = self._probability[self._places]
-            loss = metrics.log_loss_rows(self._grades / HIGHEST_GRADE, p)
-            squares = (HIGHEST_GRADE * p - self._grades) ** 2
+            loss = metrics.log_loss_rows(metrics.label_of_grade(self._grades), p)
+            squares = (metrics.grade_of_label(p) - self._grades) ** 2
             figures.append(metrics.ratio_figure("log_loss", loss, self._unit, self._draws))
             figures.append(metrics.ratio_figure("rmse", squares, self._unit, self._draws, root=True))
         return tuple(figures)
