@@ -13,7 +13,7 @@ from aisle_runtime.events import Consumer, ReceivedEvent
 from aisle_runtime.inbox import Inbox
 from aisle_runtime.outbox import Outbox
 from aisle_runtime.tables import RUNTIME
-from aisle_runtime.testing.nats import nats_server
+from aisle_runtime.testing.nats import running_nats
 from google.protobuf.wrappers_pb2 import StringValue
 
 from benchmarks.common import Contender, compare
@@ -38,7 +38,7 @@ async def _through_outbox(server: Any, folder: Path, batch: int) -> float:
         if seen == EVENTS:
             done.set()
 
-    settings = server.settings("test", state_dir=folder)
+    settings = server.service_settings("test", state_dir=folder)
     bus = Bus("test", settings, db)
     subject = f"aisle.test.benchmark{time.monotonic_ns()}.made.v1"
     await bus.start([Consumer(name=f"benchmark-{time.monotonic_ns()}", subject=subject, handler=handle)])
@@ -61,7 +61,7 @@ async def _through_outbox(server: Any, folder: Path, batch: int) -> float:
 
 async def _bare(server: Any, in_flight: int) -> float:
     """Acknowledged publishes per second straight to the stream that the runtime made."""
-    client = await nats.connect(server.url, user="test", password=server.password)
+    client = await nats.connect(server.url, user="test", password=server.password("test"))
     stream = client.jetstream()
     body = PAYLOAD.SerializeToString()
     begun = time.perf_counter()
@@ -74,7 +74,7 @@ async def _bare(server: Any, in_flight: int) -> float:
 
 def run() -> dict[str, Any]:
     """Both on one server with `sync_interval: always`."""
-    with TemporaryDirectory() as folder, nats_server() as server:
+    with TemporaryDirectory() as folder, running_nats() as server:
         root = Path(folder)
 
         def aisle(batch: int) -> float:

@@ -40,7 +40,7 @@ def resume(context):
     """Crash on the first attempts, each time in another way; each finds what the one before has written."""
     notes = context.workdir / "notes"
     before = notes.read_text() if notes.exists() else ""
-    notes.write_text(before + str(context.attempt))
+    context.save("notes", before.encode() + str(context.attempt).encode())
     if context.attempt == 1:
         raise RuntimeError("secret /etc/path")
     if context.attempt == 2:
@@ -84,7 +84,7 @@ def once(context):
     """The first attempt never ends by itself; the second tells what it found."""
     notes = context.workdir / "notes"
     if context.attempt == 1:
-        notes.write_text(f"{os.getpid()}")
+        context.save("notes", str(os.getpid()).encode())
         context.progress(0.5, "half")
         while True:
             time.sleep(1)

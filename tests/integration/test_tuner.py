@@ -89,6 +89,14 @@ async def test_a_pipelines_study_finds_the_best_rate_and_passes_the_slip_on(
         slip = pipeline_pb.RoutingSlip(pipeline_run=RUN, dataset_versions=["datasets/judgments/versions/3"])
         slip.spec.tuning.CopyFrom(request().stage)
         slip.spec.training.CopyFrom(request().base_spec)
+        impossible = governance_events_pb2.GovernanceRunCompleted(slip=slip)
+        impossible.slip.spec.tuning.trial_count = 0
+        await publish("governance.run.completed", impossible)
+        message = await heard.next_msg(timeout=60)
+        refused = tuner_events_pb2.StudyFailed.FromString(message.data)
+        assert message.subject == "aisle.tuner.study.failed.v1"
+        assert refused.slip.pipeline_run == RUN
+        assert "slip.spec.tuning.trial_count" in refused.failure.message
         event = governance_events_pb2.GovernanceRunCompleted(slip=slip)
         event_id = await publish("governance.run.completed", event)
         untuned = pipeline_pb.RoutingSlip(pipeline_run=RUN)

@@ -1,1 +1,1 @@
-"""aisle_cli."""
+"""The command line of Aisle; it speaks to the services through their public contracts only."""

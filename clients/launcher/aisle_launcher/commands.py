@@ -95,7 +95,7 @@ class _Up:
         self._commands = commands
         self._begun = time.monotonic()
         self._last: dict[str, tuple[ChildState, int]] = {}
-        self._announced = False
+        self._stopping = False
         self._platform: LocalPlatform
 
     async def run(self) -> int:
@@ -112,6 +112,7 @@ class _Up:
             announcing = asyncio.create_task(self._announce())
             await received.wait()
             announcing.cancel()
+            self._stopping = True
             self._say("Stopping.")
         finally:
             await platform.stop()
@@ -131,6 +132,8 @@ class _Up:
     def _changed(self, child: Child) -> None:
         """Print what is new: readiness, deaths and restarts, but not every reason on the way."""
         now = (child.state, child.restarts)
+        if self._stopping:
+            return
         if self._last.get(child.spec.name) == now or child.state in (ChildState.STARTING, ChildState.STOPPED):
             return
         self._last[child.spec.name] = now

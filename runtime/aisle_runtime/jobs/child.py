@@ -54,6 +54,7 @@ def main(arguments: list[str]) -> None:
     """Run the job and leave; never returns."""
     descriptor, parent, folder = int(arguments[0]), int(arguments[1]), Path(arguments[2])
     _die_with(parent)
+    os.umask(0o077)
     cancel = threading.Event()
 
     def asked_to_end(number: int, frame: FrameType | None) -> None:

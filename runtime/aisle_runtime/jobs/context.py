@@ -1,5 +1,6 @@
 """What a job's function sees of the world."""
 
+import os
 import threading
 import time
 from collections.abc import Callable
@@ -56,6 +57,19 @@ class JobContext:
             return
         self._last_progress = now
         self._send(Frame(PROGRESS, {"ratio": min(max(float(ratio), 0.0), 1.0), "phase": phase[:200]}, detail))
+
+    def save(self, name: str, data: bytes) -> Path:
+        """Write `data` into the file `name` of the work folder, all of it or nothing, and return its path.
+
+        The process may be killed at any instant; what a later attempt is to find is written like this.
+        """
+        path = self.workdir / name
+        temporary = path.with_name(f".{path.name}.new")
+        with temporary.open("wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        return temporary.replace(path)
 
     @property
     def cancelled(self) -> bool:

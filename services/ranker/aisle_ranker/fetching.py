@@ -73,20 +73,11 @@ class Registry:
                 await asyncio.to_thread(writer.write, part.chunk)
         except BaseException as error:
             # The store drops what was written; the error itself goes on below.
-            await asyncio.to_thread(_abandon, writing, error)
+            await asyncio.to_thread(writing.__exit__, type(error), error, error.__traceback__)
             if isinstance(error, grpc.aio.AioRpcError):
                 raise _translated(error) from error
             raise
         await asyncio.to_thread(writing.__exit__, None, None, None)
-
-
-def _abandon(writing: object, error: BaseException) -> None:
-    leave = getattr(writing, "__exit__")  # noqa: B009 - a context manager entered in another thread
-    try:
-        leave(type(error), error, error.__traceback__)
-    except BaseException as raised:
-        if raised is not error:
-            raise
 
 
 def _translated(error: grpc.aio.AioRpcError) -> AisleError:

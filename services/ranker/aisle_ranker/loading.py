@@ -29,6 +29,7 @@ from aisle_ranker.telemetry import ATTRIBUTE_MODEL_VERSION, METRIC_SWAPS, SPAN_L
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.25, 5.0
 WARM_RUNS = 3
+_ended = telemetry.meter().create_counter(METRIC_SWAPS, "{load}", "Loads that ended")
 _log = logging.getLogger(__name__)
 
 
@@ -118,7 +119,7 @@ class Loading:
                     span.set_attribute(ATTRIBUTE_MODEL_VERSION, load.version.name)
                     try:
                         await self._load_patiently(load)
-                    except Exception as error:
+                    except Exception as error:  # noqa: BLE001 - a task root: the load ends, the live model goes on
                         telemetry.mark_failed(span, error)
                         if not isinstance(error, AisleError):
                             _log.exception("a load failed unexpectedly")
@@ -238,6 +239,7 @@ class Loading:
         """Delete files that only versions before the previous one had."""
         for digest in await self.db.read(store.files_of_ended_loads):
             await asyncio.to_thread(self.artifacts.delete, digest)
+        await self.db.write(store.forget_ended)
 
     def _count(self, outcome: str) -> None:
-        telemetry.meter().create_counter(METRIC_SWAPS, "{load}", "Loads that ended").add(1, {"outcome": outcome})
+        _ended.add(1, {"outcome": outcome})

@@ -2,6 +2,7 @@
 
 from typing import Literal
 
+from aisle_runtime.errors import InvalidField
 from aisle_runtime.names import ResourceName, resource_id
 from aisle_runtime.settings import ServiceSettings, service_config
 from pydantic import Field, field_validator
@@ -65,5 +66,5 @@ class RankerSettings(ServiceSettings):
     def _alias_id(cls, value: str) -> str:
         try:
             return resource_id(value, "alias")
-        except Exception:
+        except InvalidField:
             raise ValueError("is not a legal id") from None

@@ -99,7 +99,9 @@ class RegistryServiceServicer:
 
     def RegisterModelVersion(self, request_iterator, context):
         """Takes in a bundle streamed by the caller: one header, then for each file of the header in order its bytes in chunks
-        of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. Publishes ModelVersionRegistered.
+        of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. INVALID_ARGUMENT (UNSAFE_FORMAT) for a
+        file that is not `.onnx` (weights inside), `.safetensors`, `.json`, `.arrow` or `.txt`, or is not what its name says.
+        Publishes ModelVersionRegistered.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -120,7 +122,8 @@ class RegistryServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListModelVersions(self, request, context):
-        """Lists versions of a model, newest first.
+        """Lists versions of a model, newest first; `unit_ids` and `unit_values` of their evaluations are left out. A page may
+        hold fewer versions than asked for, so that it stays below 4 MiB.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -135,13 +138,15 @@ class RegistryServiceServicer:
 
     def PromoteModelVersion(self, request, context):
         """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted.
+        Does nothing when the alias points at the version already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RollbackAlias(self, request, context):
-        """Points an alias at the version before the present one. Publishes AliasRolledBack.
+        """Points an alias at the version before the present one; a second rollback goes back one promotion further.
+        FAILED_PRECONDITION (NO_EARLIER_VERSION) when there is none. Publishes AliasRolledBack.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -39,20 +39,28 @@ class RegistryServiceStub:
     def __new__(cls, channel: _aio.Channel) -> RegistryServiceAsyncStub: ...
     RegisterModelVersion: _grpc.StreamUnaryMultiCallable[_registry_service_pb2.RegisterModelVersionRequest, _registry_service_pb2.RegisterModelVersionResponse]
     """Takes in a bundle streamed by the caller: one header, then for each file of the header in order its bytes in chunks
-    of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. Publishes ModelVersionRegistered.
+    of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. INVALID_ARGUMENT (UNSAFE_FORMAT) for a
+    file that is not `.onnx` (weights inside), `.safetensors`, `.json`, `.arrow` or `.txt`, or is not what its name says.
+    Publishes ModelVersionRegistered.
     """
     GetModelVersion: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.GetModelVersionRequest, _registry_service_pb2.GetModelVersionResponse]
     """Returns one version."""
     ListModels: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.ListModelsRequest, _registry_service_pb2.ListModelsResponse]
     """Lists models by id."""
     ListModelVersions: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.ListModelVersionsRequest, _registry_service_pb2.ListModelVersionsResponse]
-    """Lists versions of a model, newest first."""
+    """Lists versions of a model, newest first; `unit_ids` and `unit_values` of their evaluations are left out. A page may
+    hold fewer versions than asked for, so that it stays below 4 MiB.
+    """
     EvaluateGates: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.EvaluateGatesRequest, _registry_service_pb2.EvaluateGatesResponse]
     """Judges a version and stores the verdict."""
     PromoteModelVersion: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.PromoteModelVersionRequest, _registry_service_pb2.PromoteModelVersionResponse]
-    """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted."""
+    """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted.
+    Does nothing when the alias points at the version already.
+    """
     RollbackAlias: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.RollbackAliasRequest, _registry_service_pb2.RollbackAliasResponse]
-    """Points an alias at the version before the present one. Publishes AliasRolledBack."""
+    """Points an alias at the version before the present one; a second rollback goes back one promotion further.
+    FAILED_PRECONDITION (NO_EARLIER_VERSION) when there is none. Publishes AliasRolledBack.
+    """
     GetAlias: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.GetAliasRequest, _registry_service_pb2.GetAliasResponse]
     """Says where an alias points, now or at a given time."""
     GetAliasHistory: _grpc.UnaryUnaryMultiCallable[_registry_service_pb2.GetAliasHistoryRequest, _registry_service_pb2.GetAliasHistoryResponse]
@@ -71,20 +79,28 @@ class RegistryServiceAsyncStub(RegistryServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     RegisterModelVersion: _aio.StreamUnaryMultiCallable[_registry_service_pb2.RegisterModelVersionRequest, _registry_service_pb2.RegisterModelVersionResponse]  # type: ignore[assignment]
     """Takes in a bundle streamed by the caller: one header, then for each file of the header in order its bytes in chunks
-    of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. Publishes ModelVersionRegistered.
+    of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. INVALID_ARGUMENT (UNSAFE_FORMAT) for a
+    file that is not `.onnx` (weights inside), `.safetensors`, `.json`, `.arrow` or `.txt`, or is not what its name says.
+    Publishes ModelVersionRegistered.
     """
     GetModelVersion: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.GetModelVersionRequest, _registry_service_pb2.GetModelVersionResponse]  # type: ignore[assignment]
     """Returns one version."""
     ListModels: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.ListModelsRequest, _registry_service_pb2.ListModelsResponse]  # type: ignore[assignment]
     """Lists models by id."""
     ListModelVersions: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.ListModelVersionsRequest, _registry_service_pb2.ListModelVersionsResponse]  # type: ignore[assignment]
-    """Lists versions of a model, newest first."""
+    """Lists versions of a model, newest first; `unit_ids` and `unit_values` of their evaluations are left out. A page may
+    hold fewer versions than asked for, so that it stays below 4 MiB.
+    """
     EvaluateGates: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.EvaluateGatesRequest, _registry_service_pb2.EvaluateGatesResponse]  # type: ignore[assignment]
     """Judges a version and stores the verdict."""
     PromoteModelVersion: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.PromoteModelVersionRequest, _registry_service_pb2.PromoteModelVersionResponse]  # type: ignore[assignment]
-    """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted."""
+    """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted.
+    Does nothing when the alias points at the version already.
+    """
     RollbackAlias: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.RollbackAliasRequest, _registry_service_pb2.RollbackAliasResponse]  # type: ignore[assignment]
-    """Points an alias at the version before the present one. Publishes AliasRolledBack."""
+    """Points an alias at the version before the present one; a second rollback goes back one promotion further.
+    FAILED_PRECONDITION (NO_EARLIER_VERSION) when there is none. Publishes AliasRolledBack.
+    """
     GetAlias: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.GetAliasRequest, _registry_service_pb2.GetAliasResponse]  # type: ignore[assignment]
     """Says where an alias points, now or at a given time."""
     GetAliasHistory: _aio.UnaryUnaryMultiCallable[_registry_service_pb2.GetAliasHistoryRequest, _registry_service_pb2.GetAliasHistoryResponse]  # type: ignore[assignment]
@@ -106,7 +122,9 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_registry_service_pb2.RegisterModelVersionResponse, _abc.Awaitable[_registry_service_pb2.RegisterModelVersionResponse]]:
         """Takes in a bundle streamed by the caller: one header, then for each file of the header in order its bytes in chunks
-        of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. Publishes ModelVersionRegistered.
+        of at most 1 MiB. DATA_LOSS when a digest differs; nothing is registered then. INVALID_ARGUMENT (UNSAFE_FORMAT) for a
+        file that is not `.onnx` (weights inside), `.safetensors`, `.json`, `.arrow` or `.txt`, or is not what its name says.
+        Publishes ModelVersionRegistered.
         """
 
     @_abc_1.abstractmethod
@@ -131,7 +149,9 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_service_pb2.ListModelVersionsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_service_pb2.ListModelVersionsResponse, _abc.Awaitable[_registry_service_pb2.ListModelVersionsResponse]]:
-        """Lists versions of a model, newest first."""
+        """Lists versions of a model, newest first; `unit_ids` and `unit_values` of their evaluations are left out. A page may
+        hold fewer versions than asked for, so that it stays below 4 MiB.
+        """
 
     @_abc_1.abstractmethod
     def EvaluateGates(
@@ -147,7 +167,9 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_service_pb2.PromoteModelVersionRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_service_pb2.PromoteModelVersionResponse, _abc.Awaitable[_registry_service_pb2.PromoteModelVersionResponse]]:
-        """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted."""
+        """Points an alias at a version. FAILED_PRECONDITION (GATE_NOT_PASSED) unless its newest verdict passed. Publishes ModelVersionPromoted.
+        Does nothing when the alias points at the version already.
+        """
 
     @_abc_1.abstractmethod
     def RollbackAlias(
@@ -155,7 +177,9 @@ class RegistryServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _registry_service_pb2.RollbackAliasRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_registry_service_pb2.RollbackAliasResponse, _abc.Awaitable[_registry_service_pb2.RollbackAliasResponse]]:
-        """Points an alias at the version before the present one. Publishes AliasRolledBack."""
+        """Points an alias at the version before the present one; a second rollback goes back one promotion further.
+        FAILED_PRECONDITION (NO_EARLIER_VERSION) when there is none. Publishes AliasRolledBack.
+        """
 
     @_abc_1.abstractmethod
     def GetAlias(

@@ -78,7 +78,8 @@ class TunerServiceServicer:
     """
 
     def CreateStudy(self, request, context):
-        """Starts a study. Publishes StudyCompleted or StudyFailed.
+        """Starts a study. Publishes StudyCompleted, or StudyFailed when no trial completed. A study whose first three trials all
+        fail ends there.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

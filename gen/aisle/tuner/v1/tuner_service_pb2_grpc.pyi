@@ -38,7 +38,9 @@ class TunerServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> TunerServiceAsyncStub: ...
     CreateStudy: _grpc.UnaryUnaryMultiCallable[_tuner_service_pb2.CreateStudyRequest, _tuner_service_pb2.CreateStudyResponse]
-    """Starts a study. Publishes StudyCompleted or StudyFailed."""
+    """Starts a study. Publishes StudyCompleted, or StudyFailed when no trial completed. A study whose first three trials all
+    fail ends there.
+    """
     GetStudy: _grpc.UnaryUnaryMultiCallable[_tuner_service_pb2.GetStudyRequest, _tuner_service_pb2.GetStudyResponse]
     """Returns one study."""
     ListStudies: _grpc.UnaryUnaryMultiCallable[_tuner_service_pb2.ListStudiesRequest, _tuner_service_pb2.ListStudiesResponse]
@@ -60,7 +62,9 @@ class TunerServiceAsyncStub(TunerServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateStudy: _aio.UnaryUnaryMultiCallable[_tuner_service_pb2.CreateStudyRequest, _tuner_service_pb2.CreateStudyResponse]  # type: ignore[assignment]
-    """Starts a study. Publishes StudyCompleted or StudyFailed."""
+    """Starts a study. Publishes StudyCompleted, or StudyFailed when no trial completed. A study whose first three trials all
+    fail ends there.
+    """
     GetStudy: _aio.UnaryUnaryMultiCallable[_tuner_service_pb2.GetStudyRequest, _tuner_service_pb2.GetStudyResponse]  # type: ignore[assignment]
     """Returns one study."""
     ListStudies: _aio.UnaryUnaryMultiCallable[_tuner_service_pb2.ListStudiesRequest, _tuner_service_pb2.ListStudiesResponse]  # type: ignore[assignment]
@@ -85,7 +89,9 @@ class TunerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _tuner_service_pb2.CreateStudyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_tuner_service_pb2.CreateStudyResponse, _abc.Awaitable[_tuner_service_pb2.CreateStudyResponse]]:
-        """Starts a study. Publishes StudyCompleted or StudyFailed."""
+        """Starts a study. Publishes StudyCompleted, or StudyFailed when no trial completed. A study whose first three trials all
+        fail ends there.
+        """
 
     @_abc_1.abstractmethod
     def GetStudy(

@@ -83,9 +83,7 @@ class Neural:
                 return batch, count
             count //= 2
 
-    async def _run(
-        self, live: LiveModel, model: str, batch: TokenBatch, output: str, deadline: Deadline
-    ) -> Inference:
+    async def _run(self, live: LiveModel, model: str, batch: TokenBatch, output: str, deadline: Deadline) -> Inference:
         cost, left = self._cost(live, model), deadline.left()
         if left <= 0 or cost.predict(batch.cells) > left:
             cost.relax()

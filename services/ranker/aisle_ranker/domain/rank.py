@@ -132,7 +132,13 @@ class Rank:
             first = history_tokens(live, taste)
             plan = NeuralPlan(NEURAL_PURCHASE, first, lambda at: [found.tokens[i] for i in at], len(wanted))
         return await self.cascade.order(
-            live, _pool(found, sources, features), live.manifest.recommend_blend, PURCHASE_FALLBACK, plan, deadline, trail
+            live,
+            _pool(found, sources, features),
+            live.manifest.recommend_blend,
+            PURCHASE_FALLBACK,
+            plan,
+            deadline,
+            trail,
         )
 
     async def _cosines(

@@ -7,9 +7,8 @@ import numpy as np
 
 from aisle_ranker.domain.answer import NO_MODEL, RECALL, Ordering, Source, Trail
 from aisle_ranker.domain.arrays import Floats, Ints, TokenIds, Vectors
-from aisle_ranker.domain.blend import COVISIT, NEURAL_PURCHASE, POPULARITY, REPEAT_PURCHASE, VECTOR
+from aisle_ranker.domain.blend import COVISIT, NEURAL_PURCHASE, POPULARITY, REPEAT_PURCHASE, VECTOR, top_rows
 from aisle_ranker.domain.blend import repeat_purchase as repeat_of
-from aisle_ranker.domain.blend import top_rows
 from aisle_ranker.domain.budget import Deadline
 from aisle_ranker.domain.cascade import Cascade, NeuralPlan, Offload, Pool, ranks_within
 from aisle_ranker.domain.catalog import Catalog, LiveModel

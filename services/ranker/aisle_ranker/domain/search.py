@@ -53,9 +53,7 @@ class Search:
         weights = live.manifest.search_blend
         return await self.cascade.order(live, pool, weights, FALLBACK_WEIGHTS, plan, deadline, trail)
 
-    async def _similarity(
-        self, live: LiveModel, tokens: TokenIds, deadline: Deadline, trail: Trail
-    ) -> Vectors | None:
+    async def _similarity(self, live: LiveModel, tokens: TokenIds, deadline: Deadline, trail: Trail) -> Vectors | None:
         """Return the cosine of every product with the query; None when there is no time or no engine."""
         catalog = live.search.catalog
         if not len(catalog) or not len(tokens):
@@ -98,4 +96,3 @@ def _pool(
         features=features,
     )
     return pool, rows
-

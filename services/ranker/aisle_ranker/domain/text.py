@@ -27,7 +27,5 @@ def checked_query(text: str, field: str = "query") -> str:
     if not trimmed:
         raise InvalidField(field, "must not be empty", next_step="Send what the shopper typed.")
     if len(trimmed) > LONGEST_QUERY:
-        raise InvalidField(
-            field, f"must have at most {LONGEST_QUERY} characters", facts={"length": str(len(trimmed))}
-        )
+        raise InvalidField(field, f"must have at most {LONGEST_QUERY} characters", facts={"length": str(len(trimmed))})
     return trimmed

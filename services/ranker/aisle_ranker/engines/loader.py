@@ -149,9 +149,7 @@ class _Parts:
     idf: Mapping[str, float]
 
 
-async def _both(
-    tables: Awaitable[_Parts], make: Callable[[], Awaitable[Engine]]
-) -> tuple[_Parts, Engine]:
+async def _both(tables: Awaitable[_Parts], make: Callable[[], Awaitable[Engine]]) -> tuple[_Parts, Engine]:
     """Read tables and open the engine side by side; an engine is closed again when the tables cannot be read."""
     engine_task = asyncio.ensure_future(make())
     try:

@@ -36,7 +36,7 @@ class BundleTokenizer:
         """Open `tokenizer.json`; raises BundleInvalid when it is not one."""
         try:
             self._backend = Backend.from_file(str(path))
-        except Exception as error:  # noqa: BLE001 - the library raises bare Exception for an unreadable file
+        except Exception as error:
             raise BundleInvalid("tokenizer.json cannot be read") from error
         self._backend.no_truncation()
         self._backend.no_padding()

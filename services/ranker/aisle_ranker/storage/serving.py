@@ -30,9 +30,9 @@ def add_load(conn: Connection, load: Load) -> None:
 
 
 def next_load(conn: Connection) -> Load | None:
-    """Return the pending load that comes first in the alias's history."""
+    """Return the pending load that comes last in the alias's history."""
     pending = select(loads).where(loads.c.state == LoadState.PENDING.value)
-    row = conn.execute(pending.order_by(loads.c.sequence, loads.c.create_time, loads.c.id).limit(1)).first()
+    row = conn.execute(pending.order_by(loads.c.sequence.desc(), loads.c.create_time, loads.c.id).limit(1)).first()
     return _load(row) if row is not None else None
 
 
@@ -76,6 +76,13 @@ def files_of_ended_loads(conn: Connection) -> set[str]:
     kept += _digests(conn.execute(select(loads.c.files).where(loads.c.state == LoadState.PENDING.value)).scalars())
     ended = _digests(conn.execute(select(loads.c.files).where(loads.c.state != LoadState.PENDING.value)).scalars())
     return ended - set(kept)
+
+
+def forget_ended(conn: Connection, keep: int = 100) -> int:
+    """Delete all but the newest ended loads; returns how many."""
+    ended = loads.c.end_time.is_not(None)
+    newest = select(loads.c.id).where(ended).order_by(loads.c.end_time.desc()).limit(keep)
+    return conn.execute(delete(loads).where(ended, loads.c.id.not_in(newest))).rowcount
 
 
 def _digests(stored: Iterable[str]) -> set[str]:

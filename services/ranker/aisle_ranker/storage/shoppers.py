@@ -39,4 +39,3 @@ def forget_before(conn: Connection, time: float) -> int:
     """Delete a bounded number of deeds from before `time`; returns how many."""
     old = select(deeds.c.event_id).where(deeds.c.event_time < time).limit(_PRUNE_ROWS)
     return conn.execute(delete(deeds).where(deeds.c.event_id.in_(old))).rowcount
-

@@ -1,0 +1,121 @@
+"""Front hall: puts the ranker together; the only file that names concrete parts."""
+
+import asyncio
+import os
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import TypeVar
+
+import grpc.aio
+from aisle.ranker.v1 import ranker_service_pb2, ranker_service_pb2_grpc
+from aisle_runtime.service import Platform, Wiring, run_service
+from aisle_runtime.tokens import Signer
+
+from aisle_ranker.answering import Answering
+from aisle_ranker.domain.cascade import Cascade
+from aisle_ranker.domain.catalog import LiveModel
+from aisle_ranker.domain.engine import EMBEDDER, RANKER
+from aisle_ranker.domain.golden import SmokeTest
+from aisle_ranker.domain.neural import Neural
+from aisle_ranker.domain.rank import Rank
+from aisle_ranker.domain.recommend import Recommend
+from aisle_ranker.domain.search import Search
+from aisle_ranker.engines.loader import BundleLoader, EngineMaker, KserveMaker, OnnxMaker
+from aisle_ranker.events import EventDoor
+from aisle_ranker.fetching import Registry
+from aisle_ranker.impressions import Impressions
+from aisle_ranker.loading import Loading
+from aisle_ranker.servicer import RankerServicer
+from aisle_ranker.serving import Serving
+from aisle_ranker.settings import RankerSettings
+from aisle_ranker.shoppers import Shoppers
+
+MIGRATIONS = "aisle_ranker.storage"
+SERVICE_NAME = ranker_service_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
+RECALL_THREADS = 2
+T = TypeVar("T")
+
+
+async def wire(platform: Platform) -> Wiring:
+    """Build the ranker on the runtime's parts."""
+    settings = platform.settings
+    assert isinstance(settings, RankerSettings)
+    recall = ThreadPoolExecutor(RECALL_THREADS, thread_name_prefix="recall")
+    inference = ThreadPoolExecutor(settings.inference_workers, thread_name_prefix="inference")
+    loop = asyncio.get_running_loop()
+    closing: set[asyncio.Future[None]] = set()
+
+    def offload(work: Callable[[], T]) -> Awaitable[T]:
+        return loop.run_in_executor(recall, work)
+
+    def dispose(model: LiveModel) -> None:
+        task = asyncio.ensure_future(model.engine.close())
+        closing.add(task)
+        task.add_done_callback(closing.discard)
+
+    cascade = Cascade(Neural(settings.neural_batch_size))
+    search, recommend, rank = Search(cascade, offload), Recommend(cascade, offload), Rank(cascade, offload)
+    serving = Serving(dispose)
+    shoppers = Shoppers(platform.db, settings.shopper_memory, settings.shopper_retention_days * 86_400)
+    await shoppers.restore()
+    impressions = Impressions(
+        platform.db, platform.outbox, settings.impression_delay_ms / 1000, settings.impression_buffer
+    )
+    loading = Loading(
+        model=settings.model,
+        alias=settings.alias,
+        patience_seconds=settings.load_patience_seconds,
+        db=platform.db,
+        outbox=platform.outbox,
+        artifacts=platform.artifacts,
+        registry=Registry(platform.clients.channel(settings.registry_address), platform.artifacts),
+        loader=BundleLoader(_engines(settings, inference)),
+        smoke=SmokeTest(search, recommend, settings.precision),
+        serving=serving,
+    )
+    answering = Answering(
+        serving=serving,
+        signer=Signer.from_file(settings.signing_key_file or settings.state_dir / "signing.key"),
+        impressions=impressions,
+        serving_config=settings.serving_config,
+        reserve_seconds=settings.deadline_reserve_ms / 1000,
+        page_memory=settings.page_memory,
+    )
+    servicer = RankerServicer(answering, serving, shoppers, search, recommend, rank)
+    door = EventDoor(platform.db, platform.inbox, loading, shoppers)
+
+    def register(server: grpc.aio.Server) -> None:
+        ranker_service_pb2_grpc.add_RankerServiceServicer_to_server(servicer, server)
+
+    async def ready() -> str:
+        return "" if loading.restored else "The last live model is being loaded."
+
+    async def close() -> None:
+        if serving.live is not None:
+            await serving.live.engine.close()
+        await asyncio.gather(*closing)
+        for pool in (recall, inference):
+            pool.shutdown(wait=False, cancel_futures=True)
+
+    return Wiring(
+        register=register,
+        service_names=[SERVICE_NAME],
+        consumers=door.consumers(),
+        background=[loading.run, impressions.run, shoppers.run],
+        on_stop=[impressions.flush, close],
+        ready=ready,
+    )
+
+
+def _engines(settings: RankerSettings, inference: ThreadPoolExecutor) -> EngineMaker:
+    if settings.inference_backend == "kserve":
+        names = {RANKER: settings.kserve_ranker_model, EMBEDDER: settings.kserve_embedder_model}
+        return KserveMaker(settings.kserve_address, names, settings.kserve_timeout_ms / 1000)
+    workers = settings.inference_workers
+    threads = settings.inference_threads or max(1, (os.cpu_count() or 1) // workers)
+    return OnnxMaker(inference, workers, threads, settings.precision)
+
+
+def main() -> int:
+    """Run the ranker until it is told to stop; returns the exit code."""
+    return run_service("ranker", RankerSettings, MIGRATIONS, wire)

@@ -1,0 +1,141 @@
+"""The gRPC door: convert, ask, convert; errors leave through the runtime's interceptor."""
+
+import time
+from typing import Any
+
+import grpc.aio
+from aisle.ranker.v1 import ranker_service_pb2 as pb
+from aisle.ranker.v1 import ranker_service_pb2_grpc as pb_grpc
+from aisle.type.v1 import context_pb2
+from aisle_runtime import paging
+
+from aisle_ranker import convert
+from aisle_ranker.answering import Answering, Caller, Order, Page
+from aisle_ranker.domain import rank as rank_rules
+from aisle_ranker.domain.catalog import LiveModel
+from aisle_ranker.domain.manifest import PURCHASE_TASK, SEARCH_TASK
+from aisle_ranker.domain.profile import Taste, describe, taste
+from aisle_ranker.domain.rank import Rank
+from aisle_ranker.domain.recommend import Recommend
+from aisle_ranker.domain.search import Search
+from aisle_ranker.domain.text import checked_query
+from aisle_ranker.errors import InvalidField
+from aisle_ranker.serving import Serving
+from aisle_ranker.shoppers import Shoppers
+
+Context = grpc.aio.ServicerContext[Any, Any]
+LONGEST_ID = 128
+SEARCH_PAGE, RECOMMEND_PAGE, LARGEST_PAGE = 24, 20, 200
+MOST_RECENT = 100
+
+
+class RankerServicer(pb_grpc.RankerServiceServicer):
+    """RankerService over the rules."""
+
+    def __init__(
+        self,
+        answering: Answering,
+        serving: Serving,
+        shoppers: Shoppers,
+        search: Search,
+        recommend: Recommend,
+        rank: Rank,
+    ) -> None:
+        """Ask the given parts."""
+        self._answering, self._serving, self._shoppers = answering, serving, shoppers
+        self._search, self._recommend, self._rank = search, recommend, rank
+
+    async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
+        """Find products for a query."""
+        caller = _caller("search", request.context, context)
+        query = checked_query(request.query)
+        page = _page(request, SEARCH_PAGE)
+        answer = await self._answering.answer(
+            caller,
+            page,
+            SEARCH_TASK,
+            lambda live, deadline, trail: self._search.order(
+                live, query, skip_neural=request.skip_neural, deadline=deadline, trail=trail
+            ),
+        )
+        token = paging.encode_token(answer.next_part, request)
+        return pb.SearchResponse(results=answer.results, next_page_token=token, info=answer.info)
+
+    async def Recommend(self, request: pb.RecommendRequest, context: Context) -> pb.RecommendResponse:
+        """Propose products."""
+        caller = _caller("recommend", request.context, context)
+        page = Page(paging.page_size(request.page_size, default=RECOMMEND_PAGE, maximum=LARGEST_PAGE))
+        if request.kind == pb.RECOMMEND_KIND_SIMILAR:
+            if not request.product_id:
+                raise InvalidField("product_id", "is required for similar products")
+            order: Order = lambda live, deadline, trail: self._recommend.similar(  # noqa: E731
+                live, request.product_id, deadline=deadline, trail=trail
+            )
+        elif request.kind == pb.RECOMMEND_KIND_FOR_YOU:
+            if len(request.recent_product_ids) > MOST_RECENT:
+                raise InvalidField("recent_product_ids", f"must hold at most {MOST_RECENT} ids")
+            order = lambda live, deadline, trail: self._recommend.for_you(  # noqa: E731
+                live,
+                self._taste(live, request.context, list(request.recent_product_ids)),
+                skip_neural=request.skip_neural,
+                deadline=deadline,
+                trail=trail,
+            )
+        else:
+            raise InvalidField("kind", "must say what kind of proposal is wanted")
+        answer = await self._answering.answer(caller, page, PURCHASE_TASK, order)
+        return pb.RecommendResponse(results=answer.results, info=answer.info)
+
+    async def Rank(self, request: pb.RankRequest, context: Context) -> pb.RankResponse:
+        """Order the caller's candidates."""
+        caller = _caller("rank", request.context, context)
+        wanted = rank_rules.checked(convert.wanted(request.candidates))
+        page = Page(rank_rules.MOST_CANDIDATES)
+        if request.query.strip():
+            query, task = checked_query(request.query), SEARCH_TASK
+            order: Order = lambda live, deadline, trail: self._rank.for_query(  # noqa: E731
+                live, query, wanted, deadline=deadline, trail=trail
+            )
+        else:
+            task = PURCHASE_TASK
+            order = lambda live, deadline, trail: self._rank.for_shopper(  # noqa: E731
+                live, self._taste(live, request.context, []), wanted, deadline=deadline, trail=trail
+            )
+        answer = await self._answering.answer(caller, page, task, order)
+        return pb.RankResponse(results=answer.results, info=answer.info)
+
+    async def GetUserProfile(self, request: pb.GetUserProfileRequest, context: Context) -> pb.GetUserProfileResponse:
+        """Say what is known about a shopper."""
+        if not request.customer_id:
+            raise InvalidField("customer_id", "is required")
+        _check_length("customer_id", request.customer_id)
+        with self._serving.use() as live:
+            known = describe(live, request.customer_id, self._shoppers.of(request.customer_id))
+        return pb.GetUserProfileResponse(profile=convert.profile(known))
+
+    async def GetServingState(self, request: pb.GetServingStateRequest, context: Context) -> pb.GetServingStateResponse:
+        """Say what is live."""
+        serving = self._serving
+        state = convert.serving_state(serving.live, serving.loading, serving.last_failure, serving.swap_count)
+        return pb.GetServingStateResponse(state=state)
+
+    def _taste(self, live: LiveModel, shopper: context_pb2.ShopperContext, just_now: list[str]) -> Taste:
+        deeds = self._shoppers.of(shopper.customer_id, shopper.visitor_id)
+        return taste(live, shopper.customer_id, deeds, just_now)
+
+
+def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context) -> Caller:
+    started = time.perf_counter()
+    _check_length("context.customer_id", shopper.customer_id)
+    _check_length("context.visitor_id", shopper.visitor_id)
+    return Caller(surface, shopper.customer_id, context.time_remaining(), started)
+
+
+def _check_length(field: str, value: str) -> None:
+    if len(value) > LONGEST_ID:
+        raise InvalidField(field, f"must have at most {LONGEST_ID} characters")
+
+
+def _page(request: pb.SearchRequest, default: int) -> Page:
+    size = paging.page_size(request.page_size, default=default, maximum=LARGEST_PAGE)
+    return Page.read(paging.decode_token(request.page_token, request), size)
