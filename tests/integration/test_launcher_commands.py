@@ -93,6 +93,37 @@ def test_a_signal_ends_the_foreground_launcher_and_all_its_processes(tmp_path: P
     assert alive(children) == []
 
 
+EMBEDDED = """
+import asyncio, json, sys
+from pathlib import Path
+from aisle_launcher.platform import LocalPlatform
+
+async def main():
+    commands = json.loads(Path(sys.argv[2]).read_text())
+    async with LocalPlatform(Path(sys.argv[1]), commands=commands) as platform:
+        print([child.pid for child in platform.children.values()], flush=True)
+        await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+def test_ctrl_c_in_a_program_that_uses_the_platform_leaves_no_orphan(tmp_path: Path) -> None:
+    commands = commands_file(tmp_path, monitor="family")
+    process = subprocess.Popen(
+        [sys.executable, "-c", EMBEDDED, str(tmp_path / "state"), str(commands)],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stdout is not None
+    children = json.loads(process.stdout.readline())
+    os.killpg(process.pid, signal.SIGINT)
+    _, errors = process.communicate(timeout=SECONDS)
+    assert errors.rstrip().endswith("KeyboardInterrupt")
+    assert len(children) == 2
+    assert alive(children) == []
+    assert not (tmp_path / "state" / "endpoints.json").exists()
+
+
 def test_mistakes_are_told_in_one_line_and_a_next_step(tmp_path: Path) -> None:
     broken = tmp_path / "commands.json"
     broken.write_text('{"ranker": "python"}')

@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import nats
@@ -70,9 +71,9 @@ async def test_the_bus_can_be_stopped_paused_and_started_again(tmp_path: Path) -
         await running.start_nats()
         assert await nats_info(address) == ""
         await running.pause_nats()
-        assert psutil.Process(running.pid("nats")).status() == psutil.STATUS_STOPPED
+        await _until_status(running.pid("nats"), lambda status: status == psutil.STATUS_STOPPED)
         await running.start_nats()
-        assert psutil.Process(running.pid("nats")).status() != psutil.STATUS_STOPPED
+        await _until_status(running.pid("nats"), lambda status: status != psutil.STATUS_STOPPED)
         assert running.restarts["nats"] == 0
 
 
@@ -175,6 +176,13 @@ async def test_a_signal_that_does_not_end_a_process_is_not_waited_for(tmp_path: 
     async with platform(tmp_path) as running:
         assert running.children["nats"].send(signal.SIGHUP)  # nats-server reloads its configuration
         assert running.pid("nats") != 0
+
+
+async def _until_status(pid: int, fits: Callable[[str], bool]) -> None:
+    """Signals act a moment after they were sent."""
+    async with asyncio.timeout(10):
+        while not fits(psutil.Process(pid).status()):
+            await asyncio.sleep(0.005)
 
 
 async def _anonymous(address: str) -> str:

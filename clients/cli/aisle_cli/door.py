@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from aisle_cli.failures import EXIT_FAILED, EXIT_INTERRUPTED, CommandFailed
+from aisle_cli.quick import QuickCommand, QuickGroup
 from aisle_cli.session import DEFAULT_STATE_DIR, Session
 
 _PANEL = "Shared options"
@@ -38,6 +39,7 @@ Function = Callable[..., None]
 
 def group(help: str, **options: Any) -> typer.Typer:
     """A group of commands."""
+    options = {"cls": QuickGroup, **options}
     return typer.Typer(help=help, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, **options)
 
 
@@ -45,7 +47,7 @@ def command(app: typer.Typer, name: str, **options: Any) -> Callable[[Function],
     """Register `function(session, ...)` as a command that has the shared options too."""
 
     def register(function: Function) -> Function:
-        app.command(name, **options)(with_session(function))
+        app.command(name, cls=QuickCommand, **options)(with_session(function))
         return function
 
     return register
@@ -83,7 +85,7 @@ def _guarded(session: Session, work: Callable[[], None]) -> int:
     except CommandFailed as error:
         return _tell(session, error)
     except KeyboardInterrupt:
-        return _tell(session, CommandFailed("Interrupted.", session.left_running, code=EXIT_INTERRUPTED))
+        return _tell(session, CommandFailed("Interrupted.", session.left_running, exit_code=EXIT_INTERRUPTED))
     except (typer.Exit, typer.Abort):
         raise
     except Exception as error:
@@ -121,4 +123,4 @@ def _tell(session: Session, error: CommandFailed) -> int:
         print(f"Error: {plain(str(error))}", file=sys.stderr)
         if error.next_step:
             print(plain(error.next_step), file=sys.stderr)
-    return error.code or EXIT_FAILED
+    return error.exit_code or EXIT_FAILED

@@ -39,20 +39,20 @@ _GATE_REASONS = frozenset({"GATE_NOT_PASSED"})
 class CommandFailed(Exception):
     """Ends a command; printed as one or two lines, or as JSON."""
 
-    def __init__(self, message: str, next_step: str = "", *, code: int = EXIT_FAILED, **facts: Any) -> None:
+    def __init__(self, message: str, next_step: str = "", *, exit_code: int = EXIT_FAILED, **facts: Any) -> None:
         """Keep what is wrong, what to do, the exit code, and facts for the JSON form."""
         super().__init__(message)
-        self.next_step, self.code, self.facts = next_step, code, facts
+        self.next_step, self.exit_code, self.facts = next_step, exit_code, facts
 
     def as_json(self, trace_id: str) -> str:
         """Return the failure as one line of JSON."""
-        error = {"message": str(self), "next_step": self.next_step, "exit_code": self.code, **self.facts}
+        error = {"message": str(self), "next_step": self.next_step, "exit_code": self.exit_code, **self.facts}
         return json.dumps({"trace_id": trace_id, "error": error})
 
 
 def usage(message: str, next_step: str = "") -> NoReturn:
     """End the command because its options do not fit."""
-    raise CommandFailed(message, next_step, code=EXIT_USAGE)
+    raise CommandFailed(message, next_step, exit_code=EXIT_USAGE)
 
 
 def from_rpc(error: "grpc.RpcError", addresses: dict[str, str]) -> CommandFailed:
@@ -69,7 +69,7 @@ def from_rpc(error: "grpc.RpcError", addresses: dict[str, str]) -> CommandFailed
         "facts": details.facts,
     }
     message, next_step = _words(details, addresses)
-    return CommandFailed(message, next_step, code=code, **facts)
+    return CommandFailed(message, next_step, exit_code=code, **facts)
 
 
 def from_failure(what: str, failure: "failure_pb2.Failure") -> CommandFailed:

@@ -4,7 +4,9 @@ import importlib
 from typing import Annotated, Any, NamedTuple
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand
+
+from aisle_cli.quick import QuickGroup
 
 
 class Entry(NamedTuple):
@@ -36,14 +38,14 @@ CATALOGUE = {
     "pipelines": Entry("pipelines", "Store and run plans of the whole loop."),
     "runs": Entry("runs", "Follow pipeline runs."),
     "trace": Entry("trace", "Show a trace across services."),
-    "metrics": Entry("watch", "Show click-through and latency per model version.", True),
+    "metrics": Entry("metrics", "Show click-through and latency per model version.", True),
     "drift": Entry("drift", "Compare dataset versions."),
     "alerts": Entry("alerts", "List alerts."),
     "policies": Entry("policies", "Say which pipeline an alert starts."),
 }
 
 
-class LazyGroup(TyperGroup):
+class LazyGroup(QuickGroup):
     """Shows every command from the catalogue and imports the one that is run."""
 
     def __init__(self, **options: Any) -> None:

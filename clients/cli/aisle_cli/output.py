@@ -61,10 +61,9 @@ def table(title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], 
     for column in columns:
         right = column.startswith("#")
         made.add_column(column.lstrip("#"), justify="right" if right else "left", overflow="fold", no_wrap=right)
-    count = 0
-    for count, row in enumerate(rows, 1):
+    for row in rows:
         made.add_row(*(Text(plain(str(cell))) for cell in row))
-    if not count:
+    if not made.row_count:
         line(f"{title}: {empty}" if title else empty)
         return
     console().print(made)

@@ -84,7 +84,7 @@ def _conclude(session: Session, run: "pipeline_run_pb2.PipelineRun") -> None:
         raise CommandFailed(
             f"{short}: the gates refused {names.short(run.slip.model_version)}; the champion stays.",
             f"See the verdict: aisle models show {names.short(run.slip.model_version)}",
-            code=EXIT_REJECTED,
+            exit_code=EXIT_REJECTED,
             reason="REJECTED",
         )
     if run.state != pb.PIPELINE_RUN_STATE_SUCCEEDED:

@@ -107,11 +107,10 @@ def _read_yaml(file: Path, text: str) -> Any:
 def _recipe(session: Session, recipe_id: str) -> "pipeline_spec_pb2.TrainingSpec":
     from aisle.trainer.v1 import trainer_service_pb2 as pb
 
-    recipes = session.trainer.ListRecipes(pb.ListRecipesRequest()).recipes
-    for recipe in recipes:
-        if recipe.recipe_id == recipe_id:
-            return recipe.spec
-    usage(f"There is no recipe {recipe_id}.", f"Recipes: {', '.join(recipe.recipe_id for recipe in recipes)}.")
+    recipes = {r.recipe_id: r.spec for r in session.trainer.ListRecipes(pb.ListRecipesRequest()).recipes}
+    if recipe_id not in recipes:
+        usage(f"There is no recipe {recipe_id}.", f"Recipes: {', '.join(recipes)}.")
+    return recipes[recipe_id]
 
 
 def _set_tasks(spec: "pipeline_spec_pb2.TrainingSpec", options: SpecOptions) -> None:

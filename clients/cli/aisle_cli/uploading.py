@@ -67,7 +67,8 @@ def import_file(
     )
     for row in rows:
         column = f", column {row.column}" if row.column else ""
-        output.line(f"  {file.name}, line {row.source_line}{column}: {row.reason}")
+        reason = row.reason.removeprefix(f"line {row.source_line}: ")
+        output.line(f"  {file.name}, line {row.source_line}{column}: {reason}")
     if taken.rejected_row_count > len(rows):
         output.line(f"  All of them: aisle data quarantine {names.short(dataset)} --rule import")
     return None

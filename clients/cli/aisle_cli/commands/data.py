@@ -1,5 +1,6 @@
 """`aisle data`: files in, governed versions and their reports out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -33,7 +34,7 @@ def import_(
     session: Session,
     file: Annotated[Path, typer.Argument(help="CSV, JSONL (either may be .gz) or Parquet.")],
     dataset: Annotated[str, typer.Option(help="Dataset that takes the rows.")],
-    create: Annotated[bool, typer.Option(help="Create the dataset first; needs --kind.")] = False,
+    create: Annotated[bool, typer.Option("--create", help="Create the dataset first; needs --kind.")] = False,
     kind: Kind = "",
     mapping: Map = None,
     time_zone: TimeZone = "",
@@ -320,7 +321,7 @@ def _follow_run(session: Session, run: "governance_run_pb2.GovernanceRun") -> "g
 
     from aisle_cli.watching import follow_job
 
-    def watch(revision: int) -> object:
+    def watch(revision: int) -> "Iterator[pb.WatchGovernanceRunResponse]":
         return session.governance.WatchGovernanceRun(
             pb.WatchGovernanceRunRequest(name=run.name, after_revision=revision)
         )
@@ -329,7 +330,7 @@ def _follow_run(session: Session, run: "governance_run_pb2.GovernanceRun") -> "g
         ended: GovernanceRun = follow_job(session, "governance", watch, lambda m: m.governance_run, lambda r: r.status)
     except CommandFailed as error:
         if "GATE" in str(error.facts.get("reason", "")):
-            error.code = EXIT_REJECTED
+            error.exit_code = EXIT_REJECTED
             error.next_step = error.next_step or "See `aisle data report DATASET` for the checks that failed."
         raise
     return ended

@@ -116,7 +116,7 @@ def _event(
         usage("A click counts only against an answer.", "Add --token; `aisle search QUERY --verbose` shows one.")
     event = pb.UserEvent(
         event_id=str(uuid.uuid4()),
-        type=pb.UserEventType.Value(f"USER_EVENT_TYPE_{kind}"),
+        type=f"USER_EVENT_TYPE_{kind}",
         product_id=product,
         customer_id=customer,
         visitor_id=visitor,

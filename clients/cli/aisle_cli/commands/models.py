@@ -293,8 +293,8 @@ def _add_gates_hint(error: Exception, version: str, alias: str) -> None:
 
     if isinstance(error, grpc.RpcError):
         failure = from_rpc(error, {})
-        if failure.code == EXIT_REJECTED and not failure.next_step:
+        if failure.exit_code == EXIT_REJECTED and not failure.next_step:
             raise CommandFailed(
                 str(failure), f"See the verdict: aisle models gates {version} --alias {alias}.",
-                code=EXIT_REJECTED, **failure.facts,
+                exit_code=EXIT_REJECTED, **failure.facts,
             ) from error  # fmt: skip

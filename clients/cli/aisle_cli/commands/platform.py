@@ -7,6 +7,7 @@ import typer
 
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_FAILED, CommandFailed, usage
+from aisle_cli.quick import QuickCommand
 from aisle_cli.session import Session
 
 app = group("The platform on this machine.")
@@ -15,7 +16,7 @@ app = group("The platform on this machine.")
 @command(app, "up")
 def up(
     session: Session,
-    detach: Annotated[bool, typer.Option(help="Run in the background; `aisle down` stops it.")] = False,
+    detach: Annotated[bool, typer.Option("--detach", help="Run in the background; `aisle down` stops it.")] = False,
     port: Annotated[
         list[str] | None, typer.Option(metavar="NAME=PORT", help="Fix a port; free ones otherwise.")
     ] = None,
@@ -34,7 +35,7 @@ def up(
     lines: list[str] = []
     code = launcher.up(options, lines.append)
     if code not in (0, launcher.EXIT_UNAVAILABLE):
-        raise CommandFailed(*lines[:2], code=code)
+        raise CommandFailed(*lines[:2], exit_code=code)
     launcher.status(session.state_dir, as_json=True)
     raise typer.Exit(code)
 
@@ -58,6 +59,7 @@ def status(session: Session) -> None:
 
 @app.command(
     "demo",
+    cls=QuickCommand,
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def demo(ctx: typer.Context) -> None:

@@ -34,7 +34,9 @@ def show(
     answer = session.monitor.GetTrace(pb.GetTraceRequest(trace_id=trace_id.lower()))
     if not answer.span_count:
         raise CommandFailed(
-            f"No span of {trace_id} has arrived.", "Spans arrive a few seconds late; try again.", code=EXIT_NOT_FOUND
+            f"No span of {trace_id} has arrived.",
+            "Spans arrive a few seconds late; try again.",
+            exit_code=EXIT_NOT_FOUND,
         )
     if session.as_json:
         return output.emit_json(session, answer)

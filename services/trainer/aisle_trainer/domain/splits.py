@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 SEARCH_TEST_BUCKETS = (6, 7, 8, 9)
-SEARCH_VALIDATION_BUCKETS = (4, 5)
+SEARCH_VALIDATION_BUCKETS = (5,)
 BUCKETS = 10
 DAY_US = 24 * 3600 * 1_000_000
 WINDOW_DAYS = 30

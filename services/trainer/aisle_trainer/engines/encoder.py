@@ -162,5 +162,5 @@ class Embedder:
 
 def bf16_is_fast() -> bool:
     """Say whether this processor multiplies bfloat16 natively."""
-    told: dict[str, bool] = torch.cpu.get_capabilities()
-    return any(told.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+    told = torch.cpu.get_capabilities()
+    return any(bool(told.get(name, False)) for name in ("avx512_bf16", "amx_bf16", "bf16"))

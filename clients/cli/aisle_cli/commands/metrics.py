@@ -12,7 +12,7 @@ app = group("Serving figures.")
 
 
 @app.callback()
-def watch() -> None:
+def serving_figures() -> None:
     """Serving figures."""
 
 
