@@ -31,7 +31,7 @@ setup: $(STAMP) ## Make the virtual environment with everything in it
 proto: $(STAMP) ## Write the Python stubs in gen/ from proto/
 	@rm -rf gen && mkdir -p gen
 	@cd proto && PATH="$(abspath $(BIN)):$$PATH" ../$(BIN)/python -m grpc_tools.protoc -I. --python_out=../gen --pyi_out=../gen --grpc_python_out=../gen --mypy_grpc_out=quiet:../gen $(PROTOS)
-	@$(BIN)/python docs/generate.py
+	@$(BIN)/python docs/generate.py && $(BIN)/python docs/telemetry.py
 
 format: $(STAMP) ## Format code and contracts
 	@$(BIN)/ruff format -q $(SOURCES) docs

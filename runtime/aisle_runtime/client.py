@@ -167,7 +167,8 @@ class _Outgoing:
         traceparent = os.environ.get("AISLE_TRACEPARENT", "")
         if (telemetry := _telemetry()) is not None:
             self._span = self._open_span(telemetry, method)
-            traceparent = telemetry.format_traceparent(self._span.get_span_context()) or telemetry.current_traceparent()
+            own = telemetry.format_traceparent(self._span.get_span_context())
+            traceparent = own or telemetry.current_traceparent() or traceparent
         entries: list[tuple[str, Any]] = list(metadata or ())
         if traceparent:
             entries.append(("traceparent", traceparent))

@@ -30,8 +30,6 @@ STOP_SECONDS = 2.0
 TRANSIENT_KINDS = frozenset({"UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "ABORTED"})
 ACK, NAK, TERM, IN_PROGRESS = b"+ACK", b"-NAK", b"+TERM", b"+WPI"
 
-METRIC_LAG = "aisle.bus.consumer.lag"
-METRIC_DEAD_LETTERS = "aisle.bus.dead_letters"
 _log = logging.getLogger(__name__)
 
 
@@ -62,8 +60,8 @@ class ConsumerRunner:
         self._parked: set[asyncio.Task[None]] = set()
         self._room = asyncio.Semaphore(MAXIMUM_PARKED)
         self._working: asyncio.Task[None] | None = None
-        self._lag = telemetry.meter().create_gauge(METRIC_LAG, "{event}", "Events that wait for the consumer")
-        self._buried = telemetry.meter().create_counter(METRIC_DEAD_LETTERS, "{event}", "Events given up")
+        self._lag = telemetry.meter().create_gauge(telemetry.METRIC_LAG, "{event}", "Events that wait for the consumer")
+        self._buried = telemetry.meter().create_counter(telemetry.METRIC_DEAD_LETTERS, "{event}", "Events given up")
 
     async def run(self) -> None:
         """Consume until cancelled; whatever the bus does, try again."""
@@ -174,7 +172,7 @@ class ConsumerRunner:
                 self.consumer.name,
                 event.id,
                 event.traceparent,
-                aisle__event__delivery_count=event.delivery_count,
+                **{telemetry.ATTR_DELIVERY_COUNT: event.delivery_count},
             ):
                 await self.consumer.handler(event)
         except Exception as error:  # noqa: BLE001 - the door for events: each failure is answered for

@@ -69,7 +69,7 @@ class Door(grpc.aio.ServerInterceptor):
         self._ended: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
         self._wrapped: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
         self._duration = telemetry.meter().create_histogram(
-            "rpc.server.duration", unit="ms", description="Time from a call's arrival to its end"
+            telemetry.METRIC_RPC_DURATION, unit="ms", description="Time from a call's arrival to its end"
         )
 
     @property

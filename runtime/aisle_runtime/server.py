@@ -50,6 +50,9 @@ class Server:
                 ("grpc.so_reuseport", 0),
                 ("grpc.max_receive_message_length", MAXIMUM_MESSAGE_BYTES),
                 ("grpc.http2.min_recv_ping_interval_without_data_ms", 5_000),
+                # Clients ping idle connections too, to notice a vanished server; that is no abuse.
+                ("grpc.keepalive_permit_without_calls", 1),
+                ("grpc.http2.max_ping_strikes", 0),
                 ("grpc.keepalive_time_ms", 60_000),
                 ("grpc.keepalive_timeout_ms", 10_000),
             ),

@@ -83,13 +83,13 @@ def main(arguments: list[str]) -> None:
 def _run(order: dict[str, Any], context: JobContext, pipe: Pipe) -> Frame:
     """Run the function in the job's span and return the final frame."""
     attributes = {
-        "aisle.job.id": order["job_id"],
-        "aisle.job.kind": order["kind"],
-        "aisle.job.attempt": order["attempt"],
+        telemetry.ATTR_JOB_ID: order["job_id"],
+        telemetry.ATTR_JOB_KIND: order["kind"],
+        telemetry.ATTR_JOB_ATTEMPT: order["attempt"],
     }
     try:
         with telemetry.continue_trace(order["traceparent"]):
-            with telemetry.open_span(f"{order['service']}.run_job", SpanKind.INTERNAL, attributes):
+            with telemetry.open_span(f"{order['service']}.{telemetry.SPAN_RUN_JOB}", SpanKind.INTERNAL, attributes):
                 pipe.send(Frame(frames.STARTED, {"traceparent": telemetry.current_traceparent()}))
                 result = _function(order["target"])(context)
     except JobCancelled:

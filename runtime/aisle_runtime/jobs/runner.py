@@ -73,7 +73,10 @@ class Jobs:
         resource_id(job_id, "job_id")
         if traceparent := telemetry.current_traceparent():
             return self._insert(conn, registered, job_id, payload, traceparent)
-        with telemetry.span(f"{self._service}.submit_job", aisle__job__id=job_id, aisle__job__kind=kind):
+        with telemetry.span(
+            f"{self._service}.{telemetry.SPAN_SUBMIT_JOB}",
+            **{telemetry.ATTR_JOB_ID: job_id, telemetry.ATTR_JOB_KIND: kind},
+        ):
             return self._insert(conn, registered, job_id, payload, telemetry.current_traceparent())
 
     def get(self, conn: Connection, job_id: str) -> JobRecord | None:

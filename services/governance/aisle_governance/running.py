@@ -144,9 +144,7 @@ def _slip(run: Run) -> pipeline_spec_pb2.RoutingSlip | None:
     return pipeline_spec_pb2.RoutingSlip.FromString(run.slip) if run.slip else None
 
 
-def _payload(
-    dataset: Dataset, part: DatasetRun, imports: Sequence[Import], newest: Version | None
-) -> dict[str, Any]:
+def _payload(dataset: Dataset, part: DatasetRun, imports: Sequence[Import], newest: Version | None) -> dict[str, Any]:
     return {
         "newest": None
         if newest is None

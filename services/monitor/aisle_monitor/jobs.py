@@ -7,7 +7,7 @@ from aisle_runtime.jobs import JobContext
 
 from aisle_monitor.domain.reports import DriftReport, DriftTask, report_json
 from aisle_monitor.settings import MonitorSettings
-from aisle_monitor.telemetry import SPAN_COMPARE
+from aisle_monitor.telemetry import ATTR_ROWS_ADDED, ATTR_ROWS_REFERENCE, SPAN_COMPARE
 
 
 def compare_versions(context: JobContext) -> bytes:
@@ -37,7 +37,7 @@ def compare_versions(context: JobContext) -> bytes:
         context.progress(0.5, "read")
         added = rows.read(current.name, columns, task.sample_rows, added_since=reference.name)
     context.progress(0.8, "compare")
-    with telemetry.span(SPAN_COMPARE, aisle__rows__reference=before.num_rows, aisle__rows__added=added.num_rows):
+    with telemetry.span(SPAN_COMPARE, **{ATTR_ROWS_REFERENCE: before.num_rows, ATTR_ROWS_ADDED: added.num_rows}):
         found = compare(kind, before, added, task.threshold)
     report = DriftReport(
         name=task.report,

@@ -5,6 +5,11 @@ SPAN_EVALUATE = "monitor.evaluate"
 SPAN_COMPARE = "monitor.compare"
 """The comparison of two dataset versions inside a drift job."""
 
+ATTR_ROWS_REFERENCE = "aisle.rows.reference"
+"""Rows of the earlier version that are compared."""
+ATTR_ROWS_ADDED = "aisle.rows.added"
+"""Added rows that are compared."""
+
 METRIC_SPANS_ACCEPTED = "aisle.monitor.spans.accepted"
 """Spans taken in by the collector endpoint, in spans."""
 METRIC_SPANS_REFUSED = "aisle.monitor.spans.refused"

@@ -1,6 +1,7 @@
 """Makes answers: asks the rules within the caller's time, signs what was shown, and notes the impressions."""
 
 import json
+import re
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
@@ -16,14 +17,14 @@ from aisle_ranker import convert
 from aisle_ranker.domain.answer import Ordering, Ranking, Result, Trail
 from aisle_ranker.domain.budget import Deadline
 from aisle_ranker.domain.catalog import LiveModel
-from aisle_ranker.errors import PageTokenStale
+from aisle_ranker.errors import InvalidField, PageTokenStale
 from aisle_ranker.impressions import Impressions
 from aisle_ranker.serving import Serving
 from aisle_ranker.telemetry import (
-    ATTRIBUTE_CANDIDATES,
-    ATTRIBUTE_DEGRADATIONS,
-    ATTRIBUTE_MODEL_VERSION,
-    ATTRIBUTE_SURFACE,
+    ATTR_CANDIDATES,
+    ATTR_DEGRADATIONS,
+    ATTR_MODEL_VERSION,
+    ATTR_SURFACE,
     METRIC_DEGRADED,
     METRIC_STAGE_DURATION,
     SPAN_RANK,
@@ -33,6 +34,7 @@ TOKEN_SECONDS = 24 * 3600.0
 LARGEST_TOKEN_PAYLOAD = 11_500
 """Bytes of JSON that keep a token below the length that a verifier accepts."""
 MOST_IMPRESSIONS = 200
+_SEALED = re.compile(r"([0-9]{1,9})\|([^|]+)\|(.+)")
 _durations = telemetry.meter().create_histogram(METRIC_STAGE_DURATION, "ms", "Wall time of one stage")
 _degraded = telemetry.meter().create_counter(METRIC_DEGRADED, "{stage}", "Stages left out or cut short")
 
@@ -59,6 +61,8 @@ class Page:
     order_id: str = ""
     model_version: str = ""
     """Model that made the first page."""
+    only: bool = False
+    """Whether no page can follow, because the RPC has no page tokens."""
 
     @property
     def next_part(self) -> str:
@@ -67,10 +71,13 @@ class Page:
 
     @classmethod
     def read(cls, sealed: str, size: int) -> "Page":
-        """Read what `next_part` wrote; "" is the first page."""
+        """Read what `next_part` wrote, "" is the first page; raises InvalidField for anything else."""
         if not sealed:
             return cls(size)
-        offset, order_id, model_version = sealed.split("|", 2)
+        found = _SEALED.fullmatch(sealed)
+        if found is None:
+            raise InvalidField("page_token", "was not made by this search")
+        offset, order_id, model_version = found.groups()
         return cls(size, int(offset), order_id, model_version)
 
 
@@ -126,13 +133,13 @@ class Answering:
             trail = Trail()
             with telemetry.span(SPAN_RANK) as span:
                 ordering = await order(live, Deadline(remaining, self.reserve_seconds), trail)
-                span.set_attribute(ATTRIBUTE_SURFACE, caller.surface)
-                span.set_attribute(ATTRIBUTE_MODEL_VERSION, live.name)
-                span.set_attribute(ATTRIBUTE_CANDIDATES, len(ordering))
+                span.set_attribute(ATTR_SURFACE, caller.surface)
+                span.set_attribute(ATTR_MODEL_VERSION, live.name)
+                span.set_attribute(ATTR_CANDIDATES, len(ordering))
                 told = [f"{entry.stage}:{entry.cause}" for entry in trail.degradations]
-                span.set_attribute(ATTRIBUTE_DEGRADATIONS, told)
+                span.set_attribute(ATTR_DEGRADATIONS, told)
             for stage in trail.stages:
-                _durations.record(stage.duration_ms, {"stage": stage.name, ATTRIBUTE_SURFACE: caller.surface})
+                _durations.record(stage.duration_ms, {"stage": stage.name, ATTR_SURFACE: caller.surface})
             for entry in trail.degradations:
                 _degraded.add(1, {"stage": entry.stage, "cause": entry.cause})
             return Ranking(
@@ -149,7 +156,7 @@ class Answering:
         token = self._token(answer_id, caller, ranking, shown, now)
         results = convert.results(shown, page.offset, ranking.dataset_version)
         next_part = ""
-        if page.offset + page.size < len(ranking.ordering):
+        if not page.only and page.offset + page.size < len(ranking.ordering):
             order_id = page.order_id or answer_id
             self._remember(order_id, ranking)
             next_part = Page(page.size, page.offset, order_id, ranking.model_version).next_part

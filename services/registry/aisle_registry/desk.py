@@ -63,8 +63,8 @@ class Desk:
             champion = gates.champion_of(version.submission.evaluations, self._serving(conn, current))
             verdict = gates.judge(asked, version.submission.evaluations, champion, self._time())
             versions.add_verdict(conn, model, number, verdict)
-            span.set_attribute("aisle.registry.passed", verdict.passed)
-        self._judged.add(1, {"aisle.registry.passed": verdict.passed})
+            span.set_attribute(telemetry.ATTR_PASSED, verdict.passed)
+        self._judged.add(1, {telemetry.ATTR_PASSED: verdict.passed})
         _log.info("judged", extra={"fields": {"model_version": version.name, "passed": verdict.passed}})
         return versions.get_version(conn, model, number)
 

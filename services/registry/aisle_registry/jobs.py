@@ -31,7 +31,7 @@ def import_bundle(context: "JobContext") -> bytes:
         token=token_from_file(settings.client_token_file),
         ca_file=settings.client_ca_file or "",
     )
-    with tracing.span(telemetry.SPAN_IMPORT, aisle__registry__file_count=len(files)), channel:
+    with tracing.span(telemetry.SPAN_IMPORT, **{telemetry.ATTR_FILE_COUNT: len(files)}), channel:
         trainer = TrainerFiles(channel, settings.trainer_patience_seconds)
         trainer.fetch(event.training_job.name, files, store, lambda ratio: context.progress(0.9 * ratio, "read"))
         context.progress(0.9, "check")

@@ -5,6 +5,11 @@ SPAN_JUDGE = "registry.judge"
 SPAN_IMPORT = "registry.import"
 """One bundle read from the trainer, checked and stored."""
 
+ATTR_FILE_COUNT = "aisle.registry.file_count"
+"""Files of the bundle."""
+ATTR_PASSED = "aisle.registry.passed"
+"""Whether all gates let the version pass."""
+
 METRIC_VERSIONS_REGISTERED = "aisle.registry.versions.registered"
 """Versions registered, in versions."""
 METRIC_VERDICTS_REACHED = "aisle.registry.verdicts.reached"

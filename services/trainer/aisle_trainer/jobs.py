@@ -14,7 +14,7 @@ from aisle_runtime.jobs import JobContext
 from aisle_trainer import convert
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.settings import TrainerSettings
-from aisle_trainer.telemetry import SPAN_READ
+from aisle_trainer.telemetry import ATTR_DATASET_VERSION, SPAN_READ
 
 if TYPE_CHECKING:
     from aisle_trainer.engines.pipeline import Dataset
@@ -78,7 +78,7 @@ def _read(settings: TrainerSettings, plan: Plan, workdir: Path, job: pb.Training
             version = rows.version(known.get(task.task, task.dataset))
             known[task.task] = version.name
             needed, wanted = COLUMNS[task.task]
-            with telemetry.span(SPAN_READ, aisle__dataset_version=version.name):
+            with telemetry.span(SPAN_READ, **{ATTR_DATASET_VERSION: version.name}):
                 datasets[task.task] = Dataset(version.name, rows.read(version, needed, wanted))
     temporary = fixed.with_suffix(".tmp")
     temporary.write_text(json.dumps(known))

@@ -14,6 +14,9 @@ SPAN_EVALUATE = "trainer.evaluate"
 SPAN_EXPORT = "trainer.export"
 """Writing and checking the serving bundle."""
 
+ATTR_DATASET_VERSION = "aisle.dataset_version"
+"""Name of the dataset version that is read."""
+
 SUBJECT_SUCCEEDED = "aisle.trainer.training_job.succeeded.v1"
 SUBJECT_FAILED = "aisle.trainer.training_job.failed.v1"
 SUBJECT_EVALUATED = "aisle.trainer.evaluation.completed.v1"

@@ -50,10 +50,10 @@ class StudyRun:
         Raises TrainerAway; calling again in the same folder goes on from there.
         """
         while (trial := self._next()) is not None:
-            with tracing.span(telemetry.SPAN_TRIAL, aisle__tuner__trial=trial.number) as span:
+            with tracing.span(telemetry.SPAN_TRIAL, **{telemetry.ATTR_TRIAL: trial.number}) as span:
                 state = self._follow(trial)
-                span.set_attribute("aisle.tuner.trial_state", state.value)
-            self._ended.add(1, {"aisle.tuner.trial_state": state.value})
+                span.set_attribute(telemetry.ATTR_TRIAL_STATE, state.value)
+            self._ended.add(1, {telemetry.ATTR_TRIAL_STATE: state.value})
             self._report(trial.number, 0.0)
         return self._search.trials()
 

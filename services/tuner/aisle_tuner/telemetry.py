@@ -3,6 +3,11 @@
 SPAN_TRIAL = "tuner.trial"
 """One trial: from the draw of its values to the end of its training job."""
 
+ATTR_TRIAL = "aisle.tuner.trial"
+"""Number of the trial in its study, from 0."""
+ATTR_TRIAL_STATE = "aisle.tuner.trial_state"
+"""How the trial ended."""
+
 METRIC_TRIALS_ENDED = "aisle.tuner.trials.ended"
 """Trials that have ended, by how."""
 

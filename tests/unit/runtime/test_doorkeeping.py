@@ -1,4 +1,5 @@
 import os
+from contextvars import copy_context
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,11 @@ def test_half_a_tls_configuration_is_refused(tmp_path: Path) -> None:
 
 
 def test_tokens_admit_by_digest_and_rotate_live(tmp_path: Path) -> None:
+    # The caller's name stays in the context it was found in, as it would in a server's task.
+    copy_context().run(_tokens_admit_and_rotate, tmp_path)
+
+
+def _tokens_admit_and_rotate(tmp_path: Path) -> None:
     path = tmp_path / "tokens"
     path.write_text(f"# people\n\n{token_line('ops:console', 'one')}\n")
     tokens = TokenFile(path)
