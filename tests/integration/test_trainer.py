@@ -244,6 +244,7 @@ async def test_a_killed_job_ends_in_the_same_bytes(tmp_path: Path, shared: Path,
     async with running_host("trainer", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
         stub = pb_grpc.TrainerServiceStub(channel)
         whole = await end_of(stub, (await create(stub, text)).name)
+        assert whole.status.state == job_pb2.JOB_STATE_SUCCEEDED, whole.status.failure
         cut = await create(stub, text)
         async for answer in stub.WatchTrainingJob(pb.WatchTrainingJobRequest(name=cut.name), timeout=120):
             seen = answer.training_job

@@ -12,7 +12,11 @@ import numpy as np
 import pyarrow as pa
 from aisle.governance.v1 import dataset_pb2, governance_service_pb2, governance_service_pb2_grpc
 
-WORDS = ["red", "blue", "green", "black", "white", "large", "small", "wooden", "steel", "paper", "cotton", "glass", "shoe", "lamp", "mug", "chair", "table", "bag", "clock", "candle", "frame", "box", "tray", "bowl", "spoon", "ribbon", "card", "holder", "hook", "shelf", ";"]
+WORDS = (
+    *("red", "blue", "green", "black", "white", "large", "small", "wooden", "steel", "paper", "cotton", "glass"),
+    *("shoe", "lamp", "mug", "chair", "table", "bag", "clock", "candle", "frame", "box", "tray", "bowl", "spoon"),
+    *("ribbon", "card", "holder", "hook", "shelf", ";"),
+)
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 DAY_US = 24 * 3600 * 1_000_000
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import grpc
 from aisle_launcher.platform import LocalPlatform
 
-from aisle_demo import plan, sources
+from aisle_demo import plan, simulated, sources
 from aisle_demo import report as reports
 from aisle_demo.narrator import Narrator
 from aisle_demo.scenario import Scenario
@@ -29,6 +29,12 @@ def options(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--quick", action="store_true", help="less data and fewer training steps; figures are weaker")
     parser.add_argument(
         "--output", type=Path, default=Path("build/demo"), help="folder of the report (default: build/demo)"
+    )
+    parser.add_argument(
+        "--write-files",
+        type=Path,
+        metavar="FOLDER",
+        help="only write the files of a simulated shop, to try things with",
     )
     parser.add_argument("--keep", action="store_true", help="keep the state folder of the demo's platform")
     return parser.parse_args(arguments)
@@ -66,6 +72,10 @@ async def run(arguments: argparse.Namespace) -> int:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the demo and turn its end into an exit code."""
     parsed = options(arguments)
+    if parsed.write_files is not None:
+        shop = simulated.make_shop(parsed.write_files, quick=parsed.quick)
+        print(f"wrote the files of a simulated shop to {parsed.write_files}; times are in {shop.time_zone}")
+        return 0
     try:
         return asyncio.run(run(parsed))
     except KeyboardInterrupt:

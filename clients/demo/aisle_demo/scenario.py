@@ -103,6 +103,7 @@ class Scenario:
         self.say.chapter("One pipeline run: govern, tune, train, judge, promote")
         for pipeline_id, spec in (
             (plan.FIRST, plan.first_pipeline(self.effort)),
+            (plan.CHALLENGE, plan.challenge_pipeline(self.effort)),
             (plan.REFRESH, plan.refresh_pipeline(self.effort)),
         ):
             await self.services.monitor.CreatePipeline(
@@ -120,17 +121,15 @@ class Scenario:
 
     async def _worse_candidate(self) -> None:
         self.say.chapter("A deliberately worse candidate: the same data with every label drawn at random")
-        run = await self._run(plan.FIRST, plan.training(self.effort.worse_steps, seed=8, label_noise=1.0))
+        run = await self._run(plan.CHALLENGE)
         if run.state != pipeline_run_pb2.PIPELINE_RUN_STATE_REJECTED:
             raise DemoFailed(
                 f"the worse candidate was not refused: {run.name} ended as {state_name(run.state)} {why(run)}"
             )
 
-    async def _run(self, pipeline: str, override: spec_pb2.TrainingSpec | None = None) -> pipeline_run_pb2.PipelineRun:
+    async def _run(self, pipeline: str) -> pipeline_run_pb2.PipelineRun:
         answer = await self.services.monitor.RunPipeline(
-            monitor_service_pb2.RunPipelineRequest(
-                pipeline=f"pipelines/{pipeline}", training_override=override, request_id=new_request_id()
-            ),
+            monitor_service_pb2.RunPipelineRequest(pipeline=f"pipelines/{pipeline}", request_id=new_request_id()),
             timeout=CALL_SECONDS,
             metadata=self.services.trace,
         )

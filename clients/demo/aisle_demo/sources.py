@@ -21,6 +21,8 @@ QUICK_KNOWN_FROM = "2011-06-01"
 """First day that the quick demo takes in."""
 QUICK_LATER_UNTIL = "2011-10-01"
 """First day that the quick demo leaves out at the end."""
+QUICK_FOLDS = 3
+"""Of the ten files of CrowdFlower judgments, how many the quick demo takes in; every file holds nearly all queries."""
 WANDS_PER_QUERY = 40
 """WANDS holds about 490 judgments a query; scoring them all takes longer than the demo may."""
 
@@ -77,6 +79,7 @@ def mirror_folder() -> Path | None:
 def from_mirror(mirror: Path, workdir: Path, *, quick: bool) -> Shop:
     """CrowdFlower search relevance and Online Retail out of a mirror."""
     folds = sorted((mirror / "crowdflower_search").glob("fold-*.csv"), key=lambda path: int(path.stem.split("-")[1]))
+    folds = folds[:QUICK_FOLDS] if quick else folds
     columns = {
         "query": "query",
         "title": "product_title",
@@ -96,8 +99,8 @@ def from_mirror(mirror: Path, workdir: Path, *, quick: bool) -> Shop:
         days,
         quick=quick,
         name="crowdflower_search + online_retail",
-        origin="Data: crowdflower_search (10,158 judged query-product pairs; evaluation only) and online_retail "
-        "(a year of orders of a UK gift shop; Chen, Sain and Guo 2012), read from the mirror.",
+        origin=f"Data: crowdflower_search ({len(grades):,} different judged query-product pairs; evaluation only) and "
+        "online_retail (orders of a UK gift shop; Chen, Sain and Guo 2012), read from the mirror.",
         judgments=[SourceFile(_concatenate((fold.read_bytes() for fold in folds), workdir / "judgments.csv"), columns)],
         grade_offset=1.0,
         grades=grades,

@@ -82,18 +82,18 @@ class EventDoor:
 
     async def _collected(self, event: ReceivedEvent) -> None:
         message = event.parse(governance_pb.UserEventsCollected)
-        entries: list[tuple[str, str, Deed]] = []
+        entries: dict[str, tuple[str, str, Deed]] = {}
         for entry in message.events:
             deed, shopper = convert.deed(entry), shopper_key(entry.customer_id, entry.visitor_id)
             if deed is not None and shopper and entry.event_id:
-                entries.append((entry.event_id, shopper, deed))
+                entries.setdefault(entry.event_id, (entry.event_id, shopper, deed))
 
-        def write(conn: Connection) -> bool:
+        def write(conn: Connection) -> set[str]:
             if not self._inbox.first_time(conn, COLLECTED, event.id):
-                return False
-            shopper_store.add_deeds(conn, entries)
-            return True
+                return set()
+            return shopper_store.add_deeds(conn, list(entries.values()))
 
-        if await self._db.write(write):
-            for _, shopper, deed in entries:
+        new = await self._db.write(write)
+        for event_id, shopper, deed in entries.values():
+            if event_id in new:
                 self._shoppers.remember(shopper, deed)

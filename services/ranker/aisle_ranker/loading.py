@@ -25,7 +25,7 @@ from aisle_ranker.errors import AisleError, EngineUnavailable, LoadSuperseded
 from aisle_ranker.fetching import Registry
 from aisle_ranker.serving import Serving
 from aisle_ranker.storage import serving as store
-from aisle_ranker.telemetry import ATTRIBUTE_MODEL_VERSION, METRIC_SWAPS, SPAN_LOAD, SUBJECT_SERVING_STATE_CHANGED
+from aisle_ranker.telemetry import ATTR_MODEL_VERSION, METRIC_SWAPS, SPAN_LOAD, SUBJECT_SERVING_STATE_CHANGED
 
 FIRST_RETRY_SECONDS, LAST_RETRY_SECONDS = 0.25, 5.0
 WARM_RUNS = 3
@@ -60,7 +60,7 @@ class Loading:
         try:
             while True:
                 self._wake.clear()
-                load = await self.db.read(store.next_load)
+                load = await self._next_load()
                 if load is None:
                     await self._wake.wait()
                 else:
@@ -71,6 +71,15 @@ class Loading:
     def wake(self) -> None:
         """Look for a new load; to be called after one was stored."""
         self._wake.set()
+
+    async def _next_load(self) -> Load | None:
+        """Return the load to work on, None when there is none; waits while the database is away."""
+        while True:
+            try:
+                return await self.db.read(store.next_load)
+            except AisleError as error:
+                _log.warning("loads cannot be read yet", extra={"fields": {"reason": error.reason}})
+            await asyncio.sleep(LAST_RETRY_SECONDS)
 
     async def _restore(self) -> None:
         """Serve again what was live last, from local files as far as they are sound, without waiting for anybody."""
@@ -95,12 +104,14 @@ class Loading:
         pause = FIRST_RETRY_SECONDS
         while True:
             try:
-                version = await self.registry.current(self.model, self.alias)
-                break
+                return await self._catch_up()
             except AisleError as error:
                 _log.info("the registry cannot be asked yet", extra={"fields": {"reason": error.reason}})
             await asyncio.sleep(pause)
             pause = min(pause * 2, LAST_RETRY_SECONDS)
+
+    async def _catch_up(self) -> None:
+        version = await self.registry.current(self.model, self.alias)
         live = self.serving.live
         if version is None or (live is not None and live.name == version.name):
             return
@@ -116,7 +127,7 @@ class Loading:
         try:
             with telemetry.continue_trace(load.traceparent):
                 with telemetry.span(SPAN_LOAD) as span:
-                    span.set_attribute(ATTRIBUTE_MODEL_VERSION, load.version.name)
+                    span.set_attribute(ATTR_MODEL_VERSION, load.version.name)
                     try:
                         await self._load_patiently(load)
                     except Exception as error:  # noqa: BLE001 - a task root: the load ends, the live model goes on
@@ -143,7 +154,7 @@ class Loading:
                 if error.kind != "UNAVAILABLE" or time.monotonic() + pause > end:
                     raise
                 _log.warning("a load waits", extra={"fields": {"reason": error.reason}})
-            newest = await self.db.read(store.next_load)
+            newest = await self._next_load()
             if newest is not None and newest.version.sequence > load.version.sequence:
                 raise LoadSuperseded()
             await asyncio.sleep(pause)
@@ -191,7 +202,12 @@ class Loading:
                 store.set_live(conn, load.version, live.live_time.timestamp())
                 self.outbox.add(conn, SUBJECT_SERVING_STATE_CHANGED, changed, event_id=f"serving-{load.id}")
 
-        await self.db.write(write)
+        try:
+            await self.db.write(write)
+        except BaseException:
+            if swapped:
+                await live.engine.close()
+            raise
         if swapped:
             self.serving.swap(live)
         self._sequence, self.serving.last_failure = load.version.sequence, None
@@ -236,10 +252,13 @@ class Loading:
         return changed
 
     async def _forget_files(self) -> None:
-        """Delete files that only versions before the previous one had."""
-        for digest in await self.db.read(store.files_of_ended_loads):
-            await asyncio.to_thread(self.artifacts.delete, digest)
-        await self.db.write(store.forget_ended)
+        """Delete files that only versions before the previous one had; what fails now is made up after the next load."""
+        try:
+            for digest in await self.db.read(store.files_of_ended_loads):
+                await asyncio.to_thread(self.artifacts.delete, digest)
+            await self.db.write(store.forget_ended)
+        except (AisleError, OSError) as error:
+            _log.warning("old files were not deleted", exc_info=error)
 
     def _count(self, outcome: str) -> None:
         _ended.add(1, {"outcome": outcome})

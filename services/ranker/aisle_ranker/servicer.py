@@ -64,7 +64,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
     async def Recommend(self, request: pb.RecommendRequest, context: Context) -> pb.RecommendResponse:
         """Propose products."""
         caller = _caller("recommend", request.context, context)
-        page = Page(paging.page_size(request.page_size, default=RECOMMEND_PAGE, maximum=LARGEST_PAGE))
+        page = Page(paging.page_size(request.page_size, default=RECOMMEND_PAGE, maximum=LARGEST_PAGE), only=True)
         if request.kind == pb.RECOMMEND_KIND_SIMILAR:
             if not request.product_id:
                 raise InvalidField("product_id", "is required for similar products")
@@ -90,7 +90,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         """Order the caller's candidates."""
         caller = _caller("rank", request.context, context)
         wanted = rank_rules.checked(convert.wanted(request.candidates))
-        page = Page(rank_rules.MOST_CANDIDATES)
+        page = Page(rank_rules.MOST_CANDIDATES, only=True)
         if request.query.strip():
             query, task = checked_query(request.query), SEARCH_TASK
             order: Order = lambda live, deadline, trail: self._rank.for_query(  # noqa: E731

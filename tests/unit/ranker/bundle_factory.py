@@ -34,9 +34,7 @@ KINDS = ("small", "large", "wooden", "metal")
 class Shop:
     """Products, customers and weights of one test bundle."""
 
-    titles: tuple[str, ...] = tuple(
-        f"{colour} {kind} {noun}" for noun in NOUNS for colour in COLOURS for kind in KINDS
-    )
+    titles: tuple[str, ...] = tuple(f"{colour} {kind} {noun}" for noun in NOUNS for colour in COLOURS for kind in KINDS)
     histories: dict[str, tuple[int, ...]] = field(
         default_factory=lambda: {"c1": (0, 4, 0, 8), "c2": (30, 34), "c3": (100, 101, 102, 100)}
     )

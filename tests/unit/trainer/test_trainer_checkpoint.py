@@ -1,5 +1,6 @@
 """A killed run goes on bit for bit; damaged checkpoints are passed over; no file needs pickle."""
 
+import math
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -11,7 +12,7 @@ from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Method, Plan, Task, TaskPlan, completed
 from aisle_trainer.engines.encoder import Encoded, masked_mean
 from aisle_trainer.engines.model import Head, RankingModel, segment_means
-from aisle_trainer.engines.training import Hooks, TrainingLoop, TrainingSet
+from aisle_trainer.engines.training import Hooks, TrainingLoop, TrainingSet, pairwise_loss
 from aisle_trainer.errors import TrainingDiverged
 from torch import nn
 
@@ -50,7 +51,7 @@ def training_set(seed: int) -> TrainingSet:
     lengths = rng.integers(4, 12, 60).astype(np.int64)
     ids = [rng.integers(1, 50, length).tolist() for length in lengths]
     types = [[0] * 2 + [1] * (length - 2) for length in lengths]
-    return TrainingSet(Encoded(ids, types, lengths), rng.random(60), np.ones(60))
+    return TrainingSet(Encoded(ids, types, lengths), rng.random(60), np.ones(60), np.arange(60) // 5)
 
 
 def loop(folder: Path, plan: Plan = PLAN, stop_after: int | None = None, data: str = "d") -> TrainingLoop:
@@ -155,3 +156,16 @@ def test_a_new_head_is_a_scaled_cosine() -> None:
     first = nn.functional.normalize(torch.randn(4, 8), dim=1)
     logits = Head(8)(first, first)
     assert torch.allclose(logits, torch.full((4,), 8.0 - 3.2), atol=1e-5)
+
+
+def test_the_pairwise_loss_compares_inside_lists_only() -> None:
+    labels, weights = torch.tensor([1.0, 0.0, 0.5]), torch.ones(3)
+    wrong = torch.tensor([-1.0, 1.0, 0.0])
+    alone = pairwise_loss(wrong, labels, weights, torch.tensor([0, 1, 2]))
+    assert alone == 0
+    together = pairwise_loss(wrong, labels, weights, torch.tensor([0, 0, 0]))
+    expected = (1.0 * math.log1p(math.exp(2)) + 0.5 * 2 * math.log1p(math.exp(1))) / 2.0
+    assert float(together) == pytest.approx(expected, rel=1e-5)
+    assert pairwise_loss(-wrong, labels, weights, torch.tensor([0, 0, 0])) < together
+    muted = pairwise_loss(wrong, labels, torch.tensor([1.0, 0.0, 1.0]), torch.tensor([0, 0, 0]))
+    assert float(muted) == pytest.approx(math.log1p(math.exp(1)), rel=1e-5)

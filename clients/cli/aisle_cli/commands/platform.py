@@ -63,7 +63,7 @@ def status(session: Session) -> None:
     context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []},
 )
 def demo(ctx: typer.Context) -> None:
-    """Run the whole loop on real shop data; options are those of the demo (--quick, --output, --keep)."""
+    """Run the whole loop on real shop data; options are those of the demo (--quick, --output, --write-files, --keep)."""
     try:
         from aisle_demo.main import main
     except ModuleNotFoundError as error:

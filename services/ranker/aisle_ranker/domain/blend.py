@@ -54,7 +54,8 @@ def blend(weights: Mapping[str, float], features: Mapping[str, Floats], count: i
 def without_neural(weights: Mapping[str, float], fallback: Mapping[str, float]) -> dict[str, float]:
     """Return the weights that order candidates before the neural stage.
 
-    Where the trainer gave all of these no weight, `fallback` decides which candidates get the neural stage.
+    Where these have no weight, because the trainer gave them none or the feature that has it is not there, `fallback`
+    decides.
     """
     cheap = {name: weight for name, weight in weights.items() if name not in NEURAL}
     return cheap if any(cheap.values()) else dict(fallback)

@@ -72,7 +72,8 @@ class Cascade:
         """
         count = len(pool.product_ids)
         with trail.stage(FUSE) as left:
-            fused = blend(without_neural(weights, fallback), pool.features, count)
+            there = {name: weight for name, weight in weights.items() if name in pool.features}
+            fused = blend(without_neural(there, fallback), pool.features, count)
             order = best_first(fused)
             left.candidates = count
         scores, sources = fused, dict(pool.sources)

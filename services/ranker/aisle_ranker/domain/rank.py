@@ -29,6 +29,7 @@ from aisle_ranker.domain.text import words
 from aisle_ranker.errors import InvalidField, UnknownProduct
 
 MOST_CANDIDATES = 1000
+LONGEST_PRODUCT_ID = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +62,7 @@ class _Candidates:
 
 
 def checked(candidates: Sequence[Wanted]) -> tuple[Wanted, ...]:
-    """Return the candidates; raises InvalidField for none, too many, an empty id or an id given twice."""
+    """Return the candidates; raises InvalidField for none, too many, an empty or overlong id or an id given twice."""
     if not candidates:
         raise InvalidField("candidates", "must hold at least one candidate")
     if len(candidates) > MOST_CANDIDATES:
@@ -70,6 +71,9 @@ def checked(candidates: Sequence[Wanted]) -> tuple[Wanted, ...]:
     for index, wanted in enumerate(candidates):
         if not wanted.product_id:
             raise InvalidField(f"candidates[{index}].product_id", "is required")
+        if len(wanted.product_id) > LONGEST_PRODUCT_ID:
+            problem = f"must have at most {LONGEST_PRODUCT_ID} characters"
+            raise InvalidField(f"candidates[{index}].product_id", problem)
         if wanted.product_id in seen:
             raise InvalidField(f"candidates[{index}].product_id", "was named before", next_step="Name each id once.")
         seen.add(wanted.product_id)
@@ -88,10 +92,15 @@ class Rank:
     ) -> Ordering:
         """Order by relevance to a checked query; raises UnknownProduct for an unknown id without a title."""
         catalog = live.search.catalog
-        found = _resolve(live, catalog, wanted)
         tokens, query_words = live.tokenizer.ids(query), words(query)
+
+        def look_up() -> tuple[_Candidates, Floats]:
+            found = _resolve(live, catalog, wanted)
+            return found, _bm25(live, query_words, found)
+
         with trail.stage(LEXICAL) as left:
-            bm25 = _bm25(live, query_words, found)
+            # The caller's own titles may be many and long, so they are read in a thread.
+            found, bm25 = await self.offload(look_up)
             left.candidates = int((bm25 > 0).sum())
         vector: Vectors | None = None
         try:
@@ -115,9 +124,10 @@ class Rank:
     ) -> Ordering:
         """Order by the chance of a purchase; raises UnknownProduct for an unknown id without a title."""
         catalog = live.recommend.catalog
-        found = _resolve(live, catalog, wanted)
         with trail.stage(RECALL) as left:
-            everything, vector = await self.offload(lambda: purchase_features(live, taste))
+            found, (everything, vector) = await self.offload(
+                lambda: (_resolve(live, catalog, wanted), purchase_features(live, taste))
+            )
             left.candidates = len(wanted)
         features, sources = {}, {}
         for name in (COVISIT, POPULARITY, REPEAT_PURCHASE):

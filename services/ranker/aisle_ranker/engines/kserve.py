@@ -68,6 +68,8 @@ class KserveEngine:
             raise self._rest("no answer in time") from None
         except InferenceServerException as error:
             raise self._rest(str(error.status() or "refused")) from error
+        except ValueError as error:  # an output whose bytes do not fit its own type and shape
+            raise self._rest("unreadable answer") from error
         return Inference(arrays, time.monotonic() - started)
 
     async def close(self) -> None:
@@ -97,7 +99,7 @@ class KserveEngine:
 
 def _floats(values: Any, rows: int) -> Any:
     """Return an output as float32; a trailing axis of one, which some servers add, is dropped."""
-    if values is None or len(values) != rows:
+    if values is None or values.ndim not in (1, 2) or len(values) != rows:
         raise EngineUnavailable
     array = np.asarray(values, dtype=np.float32)
     return array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array

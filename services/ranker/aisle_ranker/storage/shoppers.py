@@ -11,10 +11,10 @@ from aisle_ranker.storage.tables import deeds
 _PRUNE_ROWS = 5_000
 
 
-def add_deeds(conn: Connection, entries: Sequence[tuple[str, str, Deed]]) -> None:
-    """Store (event id, shopper, deed); an event id that is there already is left alone."""
+def add_deeds(conn: Connection, entries: Sequence[tuple[str, str, Deed]]) -> set[str]:
+    """Store (event id, shopper, deed); returns the event ids that were not there before."""
     if not entries:
-        return
+        return set()
     dialect = postgresql if conn.dialect.name == "postgresql" else sqlite
     rows = [
         {
@@ -26,7 +26,8 @@ def add_deeds(conn: Connection, entries: Sequence[tuple[str, str, Deed]]) -> Non
         }
         for event_id, shopper, deed in entries
     ]
-    conn.execute(dialect.insert(deeds).on_conflict_do_nothing(), rows)
+    added = dialect.insert(deeds).on_conflict_do_nothing().returning(deeds.c.event_id)
+    return set(conn.execute(added, rows).scalars())
 
 
 def newest_deeds(conn: Connection, limit: int) -> Iterable[tuple[str, Deed]]:

@@ -3,6 +3,7 @@
 score = sum of weight * feature over the features of the surface; the weights are chosen on validation data.
 """
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 
@@ -16,11 +17,11 @@ BM25_HALF = 5.0
 REPEAT_CAP = 3.0
 SEARCH_GRID: dict[str, tuple[float, ...]] = {
     "neural_relevance": (1.0,),
-    "vector": (0.0, 0.1, 0.2, 0.3, 0.5, 0.8, 1.2, 2.0, 4.0, 8.0),
+    "vector": (0.0, 0.1, 0.2, 0.3, 0.5, 0.7, 1.0, 1.4, 2.0, 4.0, 8.0),
     "bm25": (0.0, 0.05, 0.1, 0.2, 0.4, 0.8),
 }
-SEARCH_PRIOR = {"neural_relevance": 1.0, "vector": 2.0, "bm25": 0.1}
-"""Where the weights are expected when little can be learned: closer to the encoder that has seen far more text."""
+SEARCH_PRIOR = {"neural_relevance": 1.0, "vector": 0.2, "bm25": 0.0}
+"""Where the weights are expected when little can be learned: the ranker has read both texts, the others are a rest."""
 FEATURES_IN_WORDS = {
     "neural_relevance": "sigmoid of the ranker's `relevance` logit for (query, title): the expected gain, 0 to 1",
     "neural_purchase": "sigmoid of the ranker's `purchase` logit for (recent titles, newest first, title)",
@@ -91,7 +92,7 @@ def choose_search_blend(
 
 def _distance(weights: Mapping[str, float]) -> float:
     """How far weights are from the prior; their size counts as on a log scale."""
-    return sum(abs(np.log1p(4 * weights[name]) - np.log1p(4 * value)) for name, value in SEARCH_PRIOR.items())
+    return sum(abs(math.log1p(4 * weights[name]) - math.log1p(4 * value)) for name, value in SEARCH_PRIOR.items())
 
 
 def _ndcg_per_group(grades: Floats, scores: Floats, groups: Sequence[NDArray[np.int64]]) -> Floats:

@@ -6,26 +6,33 @@ import numpy as np
 from numpy.typing import NDArray
 
 Ints = NDArray[np.int64]
-BATCHES_PER_BUCKET = 16
-"""Batches that are sorted by length together: more means less padding and less mixing."""
+LIST_PIECE = 6
+"""Rows of one list that meet in a batch: more compare more pairs, fewer show more lists in a step."""
 
 
 @dataclass(slots=True)
 class BatchPlan:
-    """Length-bucketed batches over rows 0..n-1, reshuffled in every epoch."""
+    """Batches over rows 0..n-1, reshuffled in every epoch; each holds several pieces of lists.
 
-    lengths: Ints
-    """Tokens of each row."""
+    Rows of one list meet in a batch because what is learned is which of them stands above which. An epoch shows each
+    row once.
+    """
+
+    lists: Ints
+    """List (query, or the choice that a customer had) of each row."""
     batch_size: int
     seed: int
     stream: int
     """Keeps the draws of several tasks apart."""
+    piece: int = LIST_PIECE
+    """Rows of one list in a batch, at most."""
     _epoch: int = field(default=-1, init=False)
     _batches: list[Ints] = field(default_factory=list, init=False)
 
     def batch(self, step: int) -> Ints:
         """Return the rows of optimizer step `step` (first = 0)."""
-        per_epoch = max(1, -(-len(self.lengths) // self.batch_size))
+        # All epochs have as many batches, since each list is cut into as many pieces.
+        per_epoch = len(self._batches) or len(self._shuffled(0))
         epoch, position = divmod(step, per_epoch)
         if epoch != self._epoch:
             self._batches, self._epoch = self._shuffled(epoch), epoch
@@ -33,14 +40,17 @@ class BatchPlan:
 
     def _shuffled(self, epoch: int) -> list[Ints]:
         rng = np.random.default_rng([self.seed, self.stream, epoch])
-        rows = rng.permutation(len(self.lengths)).astype(np.int64)
-        batches: list[Ints] = []
-        span = self.batch_size * BATCHES_PER_BUCKET
-        for start in range(0, len(rows), span):
-            bucket = rows[start : start + span]
-            bucket = bucket[np.argsort(self.lengths[bucket], kind="stable")]
-            batches += [bucket[i : i + self.batch_size] for i in range(0, len(bucket), self.batch_size)]
-        return [batches[i] for i in rng.permutation(len(batches))]
+        mixed = rng.permutation(len(self.lists)).astype(np.int64)
+        rows = mixed[np.argsort(self.lists[mixed], kind="stable")]
+        starts = np.flatnonzero(np.diff(self.lists[rows], prepend=self.lists[rows[0]] - 1))
+        size = min(self.piece, self.batch_size)
+        pieces = [part[at : at + size] for part in np.split(rows, starts[1:]) for at in range(0, len(part), size)]
+        per_batch = max(1, self.batch_size // size)
+        order = rng.permutation(len(pieces))
+        return [
+            np.concatenate([pieces[number] for number in order[at : at + per_batch]])
+            for at in range(0, len(order), per_batch)
+        ]
 
 
 def schedule(step: int, max_steps: int, warmup_share: float = 0.1) -> float:

@@ -4,6 +4,7 @@ Tracing costs ten seconds and depends on the architecture alone, so the graph is
 graph is compared with the model it was filled from; a difference of 1e-3 or more fails the job.
 """
 
+import copy
 import hashlib
 import json
 import logging
@@ -32,7 +33,7 @@ EMBEDDING = "embedding"
 _RAW_EMBEDDING = "unit_embedding"
 PARITY_LIMIT = 1e-3
 OPSET = 20
-_SKELETON_VERSION = 1
+_SKELETON_VERSION = 2
 _log = logging.getLogger(__name__)
 
 
@@ -58,11 +59,22 @@ def skeleton(model: ExportModel, architecture: str, cache_dir: Path) -> Skeleton
         stored = {name: (entry[0], bool(entry[1])) for name, entry in json.loads(map_file.read_text()).items()}
         return Skeleton(graph_file.read_bytes(), stored)
     except (OSError, ValueError, IndexError):
-        traced = _without_weights(_trace(model), model)
+        stranger = _with_distinct_weights(model)
+        traced = _without_weights(_trace(stranger), stranger)
     cache_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     _replace(graph_file, traced.graph)
     _replace(map_file, json.dumps(traced.weights).encode())
     return traced
+
+
+def _with_distinct_weights(model: ExportModel) -> ExportModel:
+    """Return a copy with random weights: the exporter makes one constant of equal ones, such as biases still at zero."""
+    stranger = copy.deepcopy(model)
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in stranger.parameters():
+            parameter.copy_(torch.randn(parameter.shape, generator=generator))
+    return stranger
 
 
 def _trace(model: ExportModel) -> onnx.ModelProto:

@@ -74,7 +74,8 @@ class PurchaseTask:
         first = int(self.data.lines.time_us[0])
         pairs = self._draw(first, self.data.split.validation_start, max(1, -(-wanted // PURCHASE_GROUP)), _TRAIN)
         labels = noisy_labels(pairs.labels, self._plan.label_noise_ratio, self._plan.seed)
-        return TrainingSet(self.encode_pairs(pairs), labels, np.ones(len(labels)))
+        groups = np.arange(len(labels), dtype=np.int64) // PURCHASE_GROUP
+        return TrainingSet(self.encode_pairs(pairs), labels, np.ones(len(labels)), groups)
 
     def validate(self, model: RankingModel) -> tuple[Figure, ...]:
         """Return AUC and log loss on pairs of the validation window."""

@@ -72,7 +72,7 @@ class SearchTask:
                 facts={"dataset_version": self.data.dataset_version},
             )
         labels = noisy_labels(labels, self._plan.label_noise_ratio, self._plan.seed)
-        return TrainingSet(self.encode_rows(rows), labels, self.data.weights[rows])
+        return TrainingSet(self.encode_rows(rows), labels, self.data.weights[rows], self.data.query_of[rows])
 
     def validate(self, model: RankingModel) -> tuple[Figure, ...]:
         """Return the model's own NDCG@10 on short lists of the validation queries, and its RMSE in grades."""
