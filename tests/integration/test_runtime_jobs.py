@@ -287,3 +287,20 @@ async def test_a_killed_service_takes_its_jobs_up_again(tmp_path: Path) -> None:
         assert await running.db.read(lambda conn: store.require(conn, "j-once")) == job
     state = Path(f"/proc/{child}/stat")
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", "the child outlived its parent"
+
+
+@pytest.mark.parametrize("ticks", range(8))
+async def test_jobs_stop_although_a_commit_comes_in_the_same_moment(tmp_path: Path, ticks: int) -> None:
+    db = Database(f"sqlite:///{tmp_path / 'state.db'}")
+    await db.write(lambda conn: RUNTIME.jobs.metadata.create_all(conn))
+    jobs = Jobs("shop", ServiceSettings(state_dir=tmp_path), db)
+    await jobs.start()
+    while jobs._wake.is_set() or not jobs._wake._waiters:  # type: ignore[attr-defined]
+        await asyncio.sleep(0)
+    jobs._wake.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    stopping = asyncio.ensure_future(jobs.stop())
+    done, _ = await asyncio.wait({stopping}, timeout=5)
+    assert done
+    await asyncio.to_thread(db.close)

@@ -30,6 +30,12 @@ def print_quality_report(report: "governance_run_pb2.QualityReport") -> None:
         for r in report.rules
     ]
     output.table("Rules", ["rule", "#before", "#after", "#put aside", "#changed", "what it does"], rules)
+    findings = [(r.rule, text) for r in report.rules for text in r.findings]
+    if findings:
+        output.table("Findings", ["rule", "finding"], findings)
+    samples = [(r.rule, s.column, s.before, s.after) for r in report.rules for s in r.samples]
+    if samples:
+        output.table("Samples of changes", ["rule", "column", "before", "after"], samples)
     checks = [
         (
             c.check,

@@ -157,7 +157,8 @@ class Jobs:
 
     async def _pump(self) -> None:
         """Look around after every commit and whenever something is due."""
-        while True:
+        # Python 3.11's wait_for loses a cancellation that comes together with what it waits for (cpython issue 86296).
+        while not self._stopped:
             pause = STORAGE_RETRY_SECONDS
             try:
                 pause = await self._look()

@@ -1,7 +1,7 @@
 """User events from the shop: verified against served answers, stored once, and told of."""
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 
 from aisle.governance.v1 import governance_events_pb2 as events_pb2
 from aisle.governance.v1 import governance_service_pb2 as service_pb2
@@ -27,9 +27,19 @@ _FRAMING_BYTES = 8
 class UserEvents:
     """Takes in what shoppers did."""
 
-    def __init__(self, db: Database, outbox: Outbox, signer: Signer, now: Callable[[], float] = time.time) -> None:
-        """`signer` holds the key of the ranker's tokens; `now` gives seconds since the epoch."""
-        self._db, self._outbox, self._signer, self._now = db, outbox, signer, now
+    def __init__(
+        self,
+        db: Database,
+        outbox: Outbox,
+        signer: Signer,
+        now: Callable[[], float] = time.time,
+        allowed: Callable[[Connection, Collection[str]], set[str]] = lambda conn, ids: set(ids),
+    ) -> None:
+        """`signer` holds the key of the ranker's tokens; `now` gives seconds since the epoch.
+
+        `allowed` picks the customer ids whose events may be kept, inside the transaction that stores them.
+        """
+        self._db, self._outbox, self._signer, self._now, self._allowed = db, outbox, signer, now, allowed
         self._collected = meter().create_counter(telemetry.METRIC_EVENTS_COLLECTED, unit="{event}")
         self._refused = meter().create_counter(telemetry.METRIC_EVENTS_REFUSED, unit="{event}")
 
@@ -40,6 +50,7 @@ class UserEvents:
         now = self._now()
         response = service_pb2.CollectUserEventsResponse()
         good: dict[str, tuple[user_event_pb2.UserEvent, store.StoredEvent]] = {}
+        places: dict[str, int] = {}
         with span(telemetry.SPAN_COLLECT) as current:
             for index, event in enumerate(events):
                 try:
@@ -52,7 +63,13 @@ class UserEvents:
                     response.duplicate_count += 1
                 else:
                     good[event.event_id] = made
-            fresh = await self._db.write(lambda conn: self._store(conn, good, now)) if good else 0
+                    places[event.event_id] = index
+            fresh, erased = await self._db.write(lambda conn: self._store(conn, good, now)) if good else (0, [])
+            for event_id in erased:
+                del good[event_id]
+                refusal = EventRefused("The customer's data was erased; their events are not kept.", reason="SUBJECT_ERASED")
+                response.problems.append(convert.problem_message(refusal, places[event_id]))
+                self._refused.add(1, {"reason": refusal.reason})
             current.set_attribute(telemetry.ATTR_EVENTS, fresh)
         response.accepted_count = fresh
         response.duplicate_count += len(good) - fresh
@@ -79,14 +96,17 @@ class UserEvents:
 
     def _store(
         self, conn: Connection, good: dict[str, tuple[user_event_pb2.UserEvent, store.StoredEvent]], now: float
-    ) -> int:
+    ) -> tuple[int, list[str]]:
+        """(how many events were new, ids of those whose customer was erased)."""
         known = store.known_ids(conn, good)
-        fresh = [pair for event_id, pair in good.items() if event_id not in known]
+        allowed = self._allowed(conn, {stored.customer_id for _, stored in good.values()})
+        erased = [event_id for event_id, (_, stored) in good.items() if stored.customer_id not in allowed]
+        fresh = [pair for event_id, pair in good.items() if event_id not in known and pair[1].customer_id in allowed]
         store.add(conn, [stored for _, stored in fresh], now)
         for part in _parts([event for event, _ in fresh]):
             news = events_pb2.UserEventsCollected(events=part)
             self._outbox.add(conn, telemetry.SUBJECT_USER_EVENTS_COLLECTED, news)
-        return len(fresh)
+        return len(fresh), erased
 
 
 def _parts(events: list[user_event_pb2.UserEvent]) -> Iterator[list[user_event_pb2.UserEvent]]:

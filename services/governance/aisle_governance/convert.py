@@ -3,14 +3,18 @@
 import math
 from collections.abc import Mapping, Sequence
 
-from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2, user_event_pb2
+from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2, label_pb2, user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2
 from aisle.type.v1 import failure_pb2
 from aisle_runtime.convert import failure_from_error, job_status, to_timestamp
 from aisle_runtime.jobs import JobRecord
 from aisle_runtime.names import ResourceName, resource_id
 
+from aisle_governance import convert_cleaning
+from aisle_governance import convert_standards as standard
+from aisle_governance.domain.cleaning import OPTIONAL_RULES
 from aisle_governance.domain.kinds import ESSENTIAL_RULES, RULE_NAMES, DatasetKind
+from aisle_governance.domain.labels.raters import LabelConflict
 from aisle_governance.domain.mapping import ColumnMapping, check_mapping
 from aisle_governance.domain.model import (
     CheckResult,
@@ -26,6 +30,7 @@ from aisle_governance.domain.model import (
     Run,
     Version,
 )
+from aisle_governance.domain.standardisation import check_rates
 from aisle_governance.errors import AisleError, InvalidField
 
 DATASET = ResourceName("datasets/{dataset}")
@@ -88,9 +93,30 @@ def mapping(message: dataset_pb2.ColumnMapping, dataset_kind: DatasetKind) -> Co
         default_currency=message.default_currency,
         cancellation_prefix=message.cancellation_prefix,
         grade_offset=message.grade_offset,
+        standards=standard.standards(message.standards),
+        pii_policies=standard.pii_policies(message.pii_policies),
+        label_conflict=_label_conflict(message.label_conflict),
     )
     check_mapping(result, dataset_kind)
     return result
+
+
+def _label_conflict(value: int) -> LabelConflict:
+    if value == label_pb2.LABEL_CONFLICT_UNSPECIFIED:
+        return LabelConflict.MEAN
+    if value not in label_pb2.LabelConflict.values():
+        choices = ", ".join(LabelConflict)
+        raise InvalidField("mapping.label_conflict", "is no policy of this release", next_step=f"Use {choices}.")
+    return LabelConflict(label_pb2.LabelConflict.Name(value).removeprefix("LABEL_CONFLICT_"))
+
+
+def dataset_summary(value: Dataset) -> dataset_pb2.Dataset:
+    """The dataset as lists show it: without rates and taxonomy, which can be large."""
+    message = dataset_message(value)
+    if message.mapping.HasField("standards"):
+        for part in ("currency_rates", "taxonomy", "category_aliases"):
+            message.mapping.standards.ClearField(part)
+    return message
 
 
 def dataset_message(value: Dataset) -> dataset_pb2.Dataset:
@@ -104,6 +130,9 @@ def dataset_message(value: Dataset) -> dataset_pb2.Dataset:
             default_currency=value.mapping.default_currency,
             cancellation_prefix=value.mapping.cancellation_prefix,
             grade_offset=value.mapping.grade_offset,
+            standards=standard.standards_message(value.mapping.standards),
+            pii_policies=standard.pii_policies_message(value.mapping.pii_policies),
+            label_conflict=f"LABEL_CONFLICT_{value.mapping.label_conflict.value}",
         ),
         contract_yaml=value.contract_yaml,
         create_time=to_timestamp(value.create_time),
@@ -158,13 +187,16 @@ def dataset_runs(stage: pipeline_spec_pb2.GovernanceStage, field: str = "stage")
         found = dataset_id(part.dataset, f"{path}.dataset")
         if any(earlier.dataset == found for earlier in result):
             raise InvalidField(f"{path}.dataset", "is named twice")
-        result.append(DatasetRun(found, tuple(part.disabled_rules)))
+        rates = standard.rates(part.currency_rates)
+        check_rates(rates, f"{path}.currency_rates")
+        optional = convert_cleaning.cleaning(part.cleaning, f"{path}.cleaning")
+        result.append(DatasetRun(found, tuple(part.disabled_rules), rates, optional))
     return tuple(result)
 
 
 def check_disabled_rules(run: DatasetRun, dataset_kind: DatasetKind, path: str) -> None:
     """Raise InvalidField for a rule that the kind does not have, or that cannot be left out."""
-    known = RULE_NAMES[dataset_kind]
+    known = (*RULE_NAMES[dataset_kind], *OPTIONAL_RULES[dataset_kind])
     for index, name in enumerate(run.disabled_rules):
         where = f"{path}.disabled_rules[{index}]"
         if name not in known:
@@ -179,7 +211,12 @@ def run_message(value: Run, job: JobRecord | None) -> governance_run_pb2.Governa
         name=f"governanceRuns/{value.id}",
         stage=pipeline_spec_pb2.GovernanceStage(
             dataset_runs=[
-                pipeline_spec_pb2.DatasetRun(dataset=f"datasets/{part.dataset}", disabled_rules=part.disabled_rules)
+                pipeline_spec_pb2.DatasetRun(
+                    dataset=f"datasets/{part.dataset}",
+                    disabled_rules=part.disabled_rules,
+                    currency_rates=standard.rate_messages(part.currency_rates),
+                    cleaning=convert_cleaning.cleaning_message(part.cleaning),
+                )
                 for part in value.dataset_runs
             ]
         ),
@@ -203,6 +240,9 @@ def version_message(value: Version) -> dataset_pb2.DatasetVersion:
         create_time=to_timestamp(value.create_time),
         governance_run=f"governanceRuns/{value.run}",
         kind=kind_message(value.kind),
+        restored_version=f"datasets/{value.dataset}/versions/{value.restored_from}" if value.restored_from else "",
+        erased_row_count=value.erased_row_count,
+        vacuum_time=to_timestamp(value.vacuum_time) if value.vacuum_time else None,
     )
 
 
@@ -217,8 +257,8 @@ def report_message(value: QualityReport, number: int) -> governance_run_pb2.Qual
         quarantined_row_count=value.quarantined_row_count,
         rules=[_rule_message(rule) for rule in value.rules],
         checks=[check_message(check) for check in value.checks],
-        before=[_profile_message(column) for column in value.before],
-        after=[_profile_message(column) for column in value.after],
+        before=[profile_message(column) for column in value.before],
+        after=[profile_message(column) for column in value.after],
         quality_score_ratio=value.quality_score_ratio,
         raw_defect_counts=value.raw_defect_counts,
     )
@@ -233,6 +273,11 @@ def _rule_message(value: RuleReport) -> governance_run_pb2.RuleReport:
         quarantined_row_count=value.quarantined_row_count,
         changed_row_count=value.changed_row_count,
         elapsed_seconds=value.elapsed_seconds,
+        samples=[
+            governance_run_pb2.RuleSample(row_id=part.row_id, column=part.column, before=part.before, after=part.after)
+            for part in value.samples
+        ],
+        findings=value.findings,
     )
 
 
@@ -248,7 +293,8 @@ def check_message(value: CheckResult) -> governance_run_pb2.CheckResult:
     )
 
 
-def _profile_message(value: ColumnProfile) -> governance_run_pb2.ColumnProfile:
+def profile_message(value: ColumnProfile) -> governance_run_pb2.ColumnProfile:
+    """The description of one column."""
     return governance_run_pb2.ColumnProfile(
         column=value.column,
         missing_ratio=value.missing_ratio,
@@ -264,7 +310,7 @@ def quarantined_message(
 ) -> governance_run_pb2.QuarantinedRow:
     """A row put aside; `times` holds by rule source (`import` id, or "" for the run) when it was."""
     moment = times.get(value.import_id) if value.rule == "import" else times.get("")
-    return governance_run_pb2.QuarantinedRow(
+    message = governance_run_pb2.QuarantinedRow(
         row_id=value.row_id,
         source_line=value.source_line,
         rule=value.rule,
@@ -272,8 +318,9 @@ def quarantined_message(
         column=value.column,
         row_json=value.row_json,
         create_time=None if moment is None else to_timestamp(moment),
-        **{"import": f"datasets/{dataset}/imports/{value.import_id}"},
     )
+    setattr(message, "import", f"datasets/{dataset}/imports/{value.import_id}")
+    return message
 
 
 def lineage_message(
@@ -310,6 +357,12 @@ def event_type(value: int) -> str:
     if value == user_event_pb2.USER_EVENT_TYPE_UNSPECIFIED or value not in user_event_pb2.UserEventType.values():
         return ""
     return user_event_pb2.UserEventType.Name(value).removeprefix("USER_EVENT_TYPE_")
+
+
+def revision(value: int) -> None:
+    """Raise InvalidField for a revision that cannot be."""
+    if value < 0:
+        raise InvalidField("after_revision", "must not be negative")
 
 
 def request_id(value: str) -> None:

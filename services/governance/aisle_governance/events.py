@@ -1,9 +1,10 @@
-"""The door for events: a pipeline run that asks for governance."""
+"""The doors for events: a pipeline run that asks for governance, and models that begin to serve."""
 
 import logging
 
 from aisle.governance.v1 import governance_events_pb2 as events_pb2
 from aisle.monitor.v1 import monitor_events_pb2
+from aisle.registry.v1 import model_version_pb2, registry_events_pb2
 from aisle_runtime.bus import Consumer, ReceivedEvent
 from aisle_runtime.convert import failure_from_error
 from aisle_runtime.db import Database
@@ -14,9 +15,11 @@ from sqlalchemy import Connection
 from aisle_governance import convert, telemetry
 from aisle_governance.errors import AisleError, InvalidField
 from aisle_governance.running import Runs
-from aisle_governance.storage import history
+from aisle_governance.storage import history, ledger
 
 CONSUMER = "governance-pipeline-run-requested"
+PROMOTED_CONSUMER = "governance-model-version-promoted"
+ROLLED_BACK_CONSUMER = "governance-alias-rolled-back"
 _log = logging.getLogger(__name__)
 
 
@@ -53,3 +56,39 @@ class PipelineDoor:
                 self._outbox.add(conn, telemetry.SUBJECT_RUN_FAILED, refusal)
 
         await self._db.write(take_up)
+
+
+class AliasDoor:
+    """Notes which dataset versions a model alias stands on, so that retention never deletes them."""
+
+    def __init__(self, db: Database, inbox: Inbox) -> None:
+        """Use these."""
+        self._db, self._inbox = db, inbox
+
+    def consumers(self) -> list[Consumer]:
+        """What to subscribe to."""
+        return [
+            Consumer(PROMOTED_CONSUMER, telemetry.SUBJECT_MODEL_VERSION_PROMOTED, self.on_promoted),
+            Consumer(ROLLED_BACK_CONSUMER, telemetry.SUBJECT_ALIAS_ROLLED_BACK, self.on_rolled_back),
+        ]
+
+    async def on_promoted(self, event: ReceivedEvent) -> None:
+        """An alias points at another model version."""
+        told = event.parse(registry_events_pb2.ModelVersionPromoted)
+        await self._note(PROMOTED_CONSUMER, event.id, told.alias, told.model_version)
+
+    async def on_rolled_back(self, event: ReceivedEvent) -> None:
+        """An alias points at an earlier model version again."""
+        told = event.parse(registry_events_pb2.AliasRolledBack)
+        await self._note(ROLLED_BACK_CONSUMER, event.id, told.alias, told.model_version)
+
+    async def _note(self, consumer: str, event_id: str, alias: str, version: model_version_pb2.ModelVersion) -> None:
+        holder = f"{version.name.partition('/versions/')[0]}@{alias}"
+        found = [convert.version_number(name, "dataset_versions") for name in version.dataset_versions]
+        numbers = [(dataset, number) for dataset, number in found if number is not None]
+
+        def note(conn: Connection) -> None:
+            if self._inbox.first_time(conn, consumer, event_id):
+                ledger.set_uses(conn, holder, numbers)
+
+        await self._db.write(note)

@@ -8,7 +8,7 @@ from aisle_runtime.names import new_id
 from sqlalchemy import Connection
 
 from aisle_governance.domain.model import Dialect, FileFormat, Import
-from aisle_governance.storage import catalog
+from aisle_governance.storage import catalog, ledger
 
 JOB_KIND = "import"
 JOB_TARGET = "aisle_governance.jobs:import_rows"
@@ -62,6 +62,8 @@ class Imports:
             "dialect": asdict(new.dialect),
             "kind": dataset.kind.value,
             "mapping": asdict(dataset.mapping),
+            "excluded": ledger.excluded(conn),
+            "exclusion_count": ledger.exclusion_count(conn),
             **self._limits,
         }
         self._jobs.submit(conn, JOB_KIND, new.id, json.dumps(payload).encode())

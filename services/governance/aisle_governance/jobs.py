@@ -9,11 +9,14 @@ from typing import Any
 from aisle_runtime.artifacts import ArtifactStore
 from aisle_runtime.jobs import JobContext
 from aisle_runtime.telemetry import span
+from aisle_runtime.tokens import load_key
 
 from aisle_governance import telemetry
+from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import DatasetKind, columns_of
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dialect, FileFormat
+from aisle_governance.domain.pii import PiiPolicy
 from aisle_governance.errors import QualityGateStopped, SourceProblem
 from aisle_governance.settings import GovernanceSettings
 
@@ -62,7 +65,36 @@ def import_rows(context: JobContext) -> bytes:
         "rows": artifacts.put_file(rows_file),
         "refused": artifacts.put_file(refused_file) if refused_file.exists() else "",
     }
-    return json.dumps(result).encode()
+    return json.dumps(_without_excluded(context, artifacts, payload, result)).encode()
+
+
+def _without_excluded(
+    context: JobContext, artifacts: ArtifactStore, payload: dict[str, Any], result: dict[str, Any]
+) -> dict[str, Any]:
+    """What an import has brought, without the people who are excluded; `old_artifacts` are to be deleted."""
+    from aisle_governance.erase_jobs import clean_import
+
+    item = {
+        "id": payload["import"],
+        **{key: payload[key] for key in ("kind", "mapping", "format", "sha256")},
+        "dialect": result["dialect"],
+        "rows": result["rows"],
+        "rejected": result["refused"],
+    }
+    change = clean_import(artifacts, context.workdir, payload.get("excluded", []), item)
+    if change is None:
+        return result
+    sha256, rows, refused = change["after"]
+    return {
+        **result,
+        "accepted": result["accepted"] - change["accepted"],
+        "rejected": result["rejected"] - change["rejected"],
+        "rows": rows,
+        "refused": refused,
+        "sha256": sha256,
+        "source_bytes": change["source_bytes"],
+        "old_artifacts": [old for old, new in zip(change["before"], change["after"], strict=True) if old != new],
+    }
 
 
 def govern(context: JobContext) -> bytes:
@@ -92,6 +124,11 @@ def govern(context: JobContext) -> bytes:
     return json.dumps({"datasets": made}).encode()
 
 
+def pii_key(mapping: ColumnMapping) -> bytes:
+    """The key of the hashes, read here so that no job's payload and no database holds it."""
+    return load_key(GovernanceSettings().pii_key_path) if PiiPolicy.HASH in mapping.pii_policies.values() else b""
+
+
 def _govern_one(
     context: JobContext,
     run: str,
@@ -101,19 +138,29 @@ def _govern_one(
     begin: float,
     share: float,
 ) -> dict[str, Any]:
+    from aisle_governance.domain.repair.model import RepairModel
     from aisle_governance.engines import quarantine
     from aisle_governance.engines.governor import GovernedDataset
     from aisle_governance.engines.governor import govern as govern_dataset
     from aisle_governance.engines.tables import schema_words, write_table
 
-    dataset, kind = part["dataset"], DatasetKind(part["kind"])
+    dataset, kind, mapping = part["dataset"], DatasetKind(part["kind"]), ColumnMapping(**part["mapping"])
     job = GovernedDataset(
         dataset=dataset,
         kind=kind,
-        mapping=ColumnMapping(**part["mapping"]),
+        mapping=mapping,
         contract_yaml=part["contract_yaml"],
         disabled_rules=tuple(part["disabled_rules"]),
-        rows_files=tuple(artifacts.path(source["rows"]) for source in part["imports"]),
+        rows_files=tuple(
+            artifacts.path(digest)
+            for digest in [source["rows"] for source in part["imports"]] + part.get("released", {}).get("rows", [])
+        ),
+        fixes=part.get("released", {}).get("fixes", {}),
+        excused=part.get("released", {}).get("excused", {}),
+        pii_key=pii_key(mapping),
+        cleaning=Cleaning.from_json(part.get("cleaning", {})),
+        repairs=RepairModel.from_json(part.get("repairs") or {}),
+        label_fixes=tuple((query, product, grade) for query, product, grade in part.get("label_fixes", [])),
     )
 
     def say(ratio: float, phase: str) -> None:

@@ -2,18 +2,26 @@
 
 import grpc.aio
 from aisle.governance.v1 import governance_service_pb2, governance_service_pb2_grpc
-from aisle_runtime.jobs import JobKind
+from aisle_runtime.jobs import JobFailure, JobKind, JobRecord
 from aisle_runtime.service import Platform, Wiring, run_service
-from aisle_runtime.tokens import Signer
+from aisle_runtime.tokens import Signer, load_key
+from sqlalchemy import Connection
 
-from aisle_governance import importing, running
+from aisle_governance import erasing, importing, repairing, running
+from aisle_governance import labelling as labels
 from aisle_governance.collecting import UserEvents
-from aisle_governance.events import PipelineDoor
+from aisle_governance.erasing import Erasures
+from aisle_governance.events import AliasDoor, PipelineDoor
 from aisle_governance.importing import Imports
+from aisle_governance.labelling import Labelling
 from aisle_governance.reading import Readings
+from aisle_governance.releasing import Releases
+from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
 from aisle_governance.servicer import GovernanceServicer
+from aisle_governance.servicer_history import HistoryRules
 from aisle_governance.settings import GovernanceSettings
+from aisle_governance.versioning import Versions
 
 SERVICE = "governance"
 MIGRATIONS = "aisle_governance.storage"
@@ -27,15 +35,27 @@ async def wire(platform: Platform) -> Wiring:
     settings.tables_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     imports = Imports(platform.jobs, {"max_decoded_bytes": settings.max_decoded_bytes})
     runs = Runs(platform.jobs, platform.outbox)
-    _register_jobs(platform, settings, imports, runs)
+    erasures = Erasures(platform.jobs, platform.outbox, load_key(settings.subject_key_path))
+    _register_jobs(platform, settings, imports, runs, erasures)
+    _register_erasures(platform, settings, erasures)
+    repairs = _register_repairs(platform, settings)
+    labelling = Labelling(platform.jobs, platform.outbox, runs)
+    _register_label_jobs(platform, settings, labelling)
     signer = Signer.from_file(settings.signing_key_path)
     servicer = GovernanceServicer(
         platform=platform,
         settings=settings,
         imports=imports,
         runs=runs,
+        repairs=repairs,
         readings=Readings(platform.db, platform.jobs, platform.artifacts, settings.tables_dir),
-        user_events=UserEvents(platform.db, platform.outbox, signer),
+        user_events=UserEvents(platform.db, platform.outbox, signer, allowed=erasures.collectable),
+        labelling=labelling,
+        history_rules=HistoryRules(
+            versions=Versions(platform.db, platform.outbox, erasures, settings.tables_dir),
+            releases=Releases(platform.db, platform.artifacts),
+            erasures=erasures,
+        ),
     )
 
     def register(server: grpc.aio.Server) -> None:
@@ -44,19 +64,33 @@ async def wire(platform: Platform) -> Wiring:
     return Wiring(
         register=register,
         service_names=[governance_service_pb2.DESCRIPTOR.services_by_name["GovernanceService"].full_name],
-        consumers=PipelineDoor(platform.db, platform.inbox, platform.outbox, runs).consumers(),
+        consumers=[
+            *PipelineDoor(platform.db, platform.inbox, platform.outbox, runs).consumers(),
+            *AliasDoor(platform.db, platform.inbox).consumers(),
+        ],
+        background=[lambda: erasures.tend(platform.db)],
     )
 
 
-def _register_jobs(platform: Platform, settings: GovernanceSettings, imports: Imports, runs: Runs) -> None:
+def _register_jobs(
+    platform: Platform, settings: GovernanceSettings, imports: Imports, runs: Runs, erasures: Erasures
+) -> None:
+    def import_succeeded(conn: Connection, job: JobRecord, result: bytes) -> None:
+        imports.on_succeeded(conn, job, result)
+        erasures.on_import_succeeded(conn, job, result)
+
+    def import_failed(conn: Connection, job: JobRecord, failure: JobFailure) -> None:
+        imports.on_failed(conn, job, failure)
+        erasures.on_import_failed(conn, job)
+
     platform.jobs.register(
         JobKind(
             kind=importing.JOB_KIND,
             target=importing.JOB_TARGET,
             max_parallel=2,
             memory_limit_bytes=settings.import_memory_bytes,
-            on_succeeded=imports.on_succeeded,
-            on_failed=imports.on_failed,
+            on_succeeded=import_succeeded,
+            on_failed=import_failed,
         )
     )
     platform.jobs.register(
@@ -67,6 +101,51 @@ def _register_jobs(platform: Platform, settings: GovernanceSettings, imports: Im
             on_progress=runs.on_progress,
             on_succeeded=runs.on_succeeded,
             on_failed=runs.on_failed,
+        )
+    )
+
+
+def _register_repairs(platform: Platform, settings: GovernanceSettings) -> Repairs:
+    repairs = Repairs(platform.jobs)
+    platform.jobs.register(
+        JobKind(
+            kind=repairing.JOB_KIND,
+            target=repairing.JOB_TARGET,
+            memory_limit_bytes=settings.run_memory_bytes,
+            on_succeeded=repairs.on_succeeded,
+            on_failed=repairs.on_failed,
+        )
+    )
+    return repairs
+
+
+def _register_label_jobs(platform: Platform, settings: GovernanceSettings, labelling: Labelling) -> None:
+    kinds = (
+        (labels.BUILD_KIND, labels.BUILD_TARGET, labelling.on_built),
+        (labels.REVIEW_KIND, labels.REVIEW_TARGET, labelling.on_reviewed),
+    )
+    for kind, target, on_succeeded in kinds:
+        platform.jobs.register(
+            JobKind(kind=kind, target=target, memory_limit_bytes=settings.run_memory_bytes, on_succeeded=on_succeeded)
+        )
+
+
+def _register_erasures(platform: Platform, settings: GovernanceSettings, erasures: Erasures) -> None:
+    platform.jobs.register(
+        JobKind(
+            kind=erasing.ERASE_KIND,
+            target=erasing.ERASE_TARGET,
+            memory_limit_bytes=settings.run_memory_bytes,
+            on_succeeded=erasures.on_rewritten,
+            on_failed=erasures.on_failed,
+        )
+    )
+    platform.jobs.register(
+        JobKind(
+            kind=erasing.SWEEP_KIND,
+            target=erasing.SWEEP_TARGET,
+            on_succeeded=erasures.on_swept,
+            on_failed=erasures.on_failed,
         )
     )
 

@@ -1,7 +1,7 @@
 """What callers read back: rows of versions, rows put aside, and where rows came from. Files are read off the event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -14,10 +14,11 @@ from aisle_runtime.jobs import Jobs
 from aisle_runtime.telemetry import span
 from sqlalchemy import Connection
 
-from aisle_governance import convert, telemetry
+from aisle_governance import convert, convert_history, telemetry
 from aisle_governance.domain.model import Import, QualityReport, Version
 from aisle_governance.errors import InvalidField
-from aisle_governance.storage import catalog, history
+from aisle_governance.storage import catalog, history, ledger
+from aisle_governance.versioning import check_whole
 
 _MAX_SAMPLE = 1 << 40
 
@@ -49,7 +50,7 @@ class Readings:
         await asyncio.to_thread(import_module, "aisle_governance.engines.tables")  # Arrow takes a while the first time
         from aisle_governance.engines import tables
 
-        version = await self.version(request.dataset_version, "dataset_version")
+        version = check_whole(await self.version(request.dataset_version, "dataset_version"))
         columns = tables.check_columns(request.columns, [name for name, _ in version.columns])
         if not 0 <= request.sample_row_count <= _MAX_SAMPLE:
             raise InvalidField("sample_row_count", "must not be negative")
@@ -58,10 +59,16 @@ class Readings:
             older = await self.version(request.added_since_version, "added_since_version")
             if older.dataset != version.dataset:
                 raise InvalidField("added_since_version", "must be a version of the same dataset")
+            check_whole(older)
+
+        joined = await self._joined(request, version)
 
         def pieces() -> Iterator[bytes]:
             paths = tables.verified_files(self._tables / version.folder, version.files)
             other = None if older is None else tables.verified_files(self._tables / older.folder, older.files)
+            if joined is not None:
+                yield from joined(paths, other, columns)
+                return
             yield from tables.read_ipc(
                 paths, version.columns, columns, not_in=other, sample_row_count=request.sample_row_count
             )
@@ -70,6 +77,42 @@ class Readings:
             iterator = pieces()
             while (piece := await asyncio.to_thread(next, iterator, None)) is not None:
                 yield piece
+
+    async def aliases(self, name: str, start: int, limit: int) -> tuple[list[tuple[str, str]], bool]:
+        """((alias, kept product id) from `start` on, whether more follow) of a version."""
+        version = await self.version(name, "dataset_version")
+
+        def read() -> list[tuple[str, str]]:
+            from aisle_governance.engines import tables
+
+            paths = tables.verified_files(self._tables / version.folder, version.files)
+            return tables.product_aliases(paths, start + limit + 1)
+
+        found = await asyncio.to_thread(read)
+        return found[start : start + limit], len(found) > start + limit
+
+    async def _joined(
+        self, request: governance_service_pb2.ReadRowsRequest, version: Version
+    ) -> Callable[[Sequence[Path], Sequence[Path] | None, Sequence[str]], Iterator[bytes]] | None:
+        """What reads the rows together with those of another version, None when that is not asked for."""
+        if not request.HasField("as_of_join"):
+            return None
+        await asyncio.to_thread(import_module, "aisle_governance.engines.as_of")
+        from aisle_governance.domain.as_of import AsOf
+        from aisle_governance.engines import as_of, tables
+
+        partner = check_whole(await self.version(request.as_of_join.dataset_version, "as_of_join.dataset_version"))
+        join = AsOf(**convert_history.as_of_join(request.as_of_join))
+        as_of.check_join(join, version.columns, partner.columns, "as_of_join")
+
+        def read(paths: Sequence[Path], not_in: Sequence[Path] | None, columns: Sequence[str]) -> Iterator[bytes]:
+            files = tables.verified_files(self._tables / partner.folder, partner.files)
+            schemas = (version.columns, partner.columns)
+            return as_of.read_joined(
+                paths, files, schemas, columns, join, not_in=not_in, sample_row_count=request.sample_row_count
+            )
+
+        return read
 
     async def lineage(
         self, request: governance_service_pb2.GetLineageRequest
@@ -86,12 +129,17 @@ class Readings:
         messages = await self._db.read(
             lambda conn: [convert.import_message(item, self._jobs.get(conn, item.id)) for item in imports]
         )
-        source = None
+        source, release = None, None
         if request.row_id:
             if len(request.row_id) > 64 or not request.row_id.isalnum():
                 raise InvalidField("row_id", "is no row id")
+            check_whole(version)
             source = await asyncio.to_thread(self._trace, version, {item.id: item for item in imports}, request.row_id)
-        return convert.lineage_message(messages, version.dataset, parents, source)
+            release = await self._db.read(lambda conn: ledger.find_release(conn, version.dataset, request.row_id))
+        response = convert.lineage_message(messages, version.dataset, parents, source)
+        if release is not None and release.create_time <= version.create_time.timestamp():
+            response.row_release.CopyFrom(convert_history.release_message(release))
+        return response
 
     def _trace(self, version: Version, imports: dict[str, Import], row_id: str) -> tuple[str, int, str]:
         from aisle_governance.engines import tables
@@ -112,6 +160,9 @@ class Readings:
         dataset, sources, run = await self._db.read(lambda conn: self._sources(conn, request.parent, run))
         start = int(offset) if offset.isdigit() else 0
         rows, total = await asyncio.to_thread(self._page, sources, request.rule, start, size, dataset)
+        released = await self._db.read(lambda conn: {one.row_id for one in ledger.releases_of(conn, dataset)})
+        for row in rows:
+            row.released = row.row_id in released
         end = start + len(rows)
         token = paging.encode_token(f"{run}:{end}", request) if end < total else ""
         return governance_service_pb2.ListQuarantinedRowsResponse(

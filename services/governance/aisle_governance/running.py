@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,11 +14,13 @@ from aisle_runtime.names import new_id
 from aisle_runtime.outbox import Outbox
 from sqlalchemy import Connection
 
-from aisle_governance import convert, telemetry
+from aisle_governance import convert, releasing, telemetry
+from aisle_governance.domain.cleaning import check_cleaning
 from aisle_governance.domain.kinds import DatasetKind
+from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dataset, DatasetRun, Import, QualityReport, Run, TableFile, Version
-from aisle_governance.errors import FailedPrecondition
-from aisle_governance.storage import catalog, history
+from aisle_governance.errors import FailedPrecondition, InvalidField
+from aisle_governance.storage import catalog, history, labels, repairs
 
 JOB_KIND = "govern"
 JOB_TARGET = "aisle_governance.jobs:govern"
@@ -56,7 +58,13 @@ class Runs:
     def _part(conn: Connection, index: int, part: DatasetRun) -> dict[str, Any]:
         dataset = catalog.get_dataset(conn, part.dataset)
         convert.check_disabled_rules(part, dataset.kind, f"stage.dataset_runs[{index}]")
-        imports = catalog.readable_imports(conn, part.dataset)
+        if part.currency_rates and not dataset.mapping.standards.target_currency:
+            raise InvalidField(
+                f"stage.dataset_runs[{index}].currency_rates",
+                "has nothing to convert into: the dataset's mapping names no target currency",
+                next_step="Create the dataset with `standards.target_currency`.",
+            )
+        imports = governable_imports(conn, part.dataset)
         if not imports:
             raise FailedPrecondition(
                 f"Dataset {part.dataset!r} holds no imported rows.",
@@ -65,7 +73,13 @@ class Runs:
                 facts={"dataset": part.dataset},
             )
         newest = history.get_version(conn, part.dataset, dataset.latest_version) if dataset.latest_version else None
-        return _payload(dataset, part, imports, newest)
+        check_cleaning(part.cleaning, dataset.kind, f"stage.dataset_runs[{index}].cleaning")
+        more: dict[str, Any] = {
+            "cleaning": part.cleaning.to_json(),
+            "repairs": repairs.newest_usable(conn, part.dataset),
+        }
+        more["label_fixes"] = labels.fixes_of(conn, part.dataset)
+        return _payload(dataset, part, imports, newest) | {"released": releasing.for_run(conn, part.dataset)} | more
 
     def on_progress(self, conn: Connection, job: JobRecord, detail: bytes) -> None:
         """Store a report as soon as it is there, so that a stopped run can be explained."""
@@ -140,8 +154,21 @@ class Runs:
         self._outbox.add(conn, telemetry.SUBJECT_RUN_FAILED, event)
 
 
+def governable_imports(conn: Connection, dataset: str) -> list[Import]:
+    """Imports of a dataset that a run reads: those that have succeeded, without labels that a later build has brought anew."""
+    replaced = labels.replaced_imports(conn, dataset)
+    return [item for item in catalog.readable_imports(conn, dataset) if item.id not in replaced]
+
+
 def _slip(run: Run) -> pipeline_spec_pb2.RoutingSlip | None:
     return pipeline_spec_pb2.RoutingSlip.FromString(run.slip) if run.slip else None
+
+
+def _mapping(dataset: Dataset, part: DatasetRun) -> ColumnMapping:
+    """The dataset's mapping with the run's rates after its own, so that they count."""
+    standards = dataset.mapping.standards
+    rates = (*standards.currency_rates, *part.currency_rates)
+    return replace(dataset.mapping, standards=replace(standards, currency_rates=rates))
 
 
 def _payload(dataset: Dataset, part: DatasetRun, imports: Sequence[Import], newest: Version | None) -> dict[str, Any]:
@@ -157,7 +184,7 @@ def _payload(dataset: Dataset, part: DatasetRun, imports: Sequence[Import], newe
         },
         "dataset": dataset.id,
         "kind": dataset.kind.value,
-        "mapping": asdict(dataset.mapping),
+        "mapping": asdict(_mapping(dataset, part)),
         "contract_yaml": dataset.contract_yaml,
         "disabled_rules": list(part.disabled_rules),
         "imports": [{"id": source.id, "rows": source.rows_artifact} for source in imports],

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from importlib import import_module
 from typing import Any, TypeVar
 
-from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2_grpc
+from aisle.governance.v1 import dataset_pb2, governance_run_pb2
 from aisle.governance.v1 import governance_service_pb2 as pb
 from aisle_runtime import paging
 from aisle_runtime.service import Platform
@@ -17,10 +17,15 @@ from aisle_governance import convert, uploading
 from aisle_governance.collecting import UserEvents
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.model import Dataset, Import, Run
-from aisle_governance.errors import AlreadyExists, FailedPrecondition, InvalidField
+from aisle_governance.errors import AisleError, AlreadyExists, FailedPrecondition, InvalidField
 from aisle_governance.importing import Arrival, Imports
+from aisle_governance.labelling import Labelling
 from aisle_governance.reading import Readings, find_version
+from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
+from aisle_governance.servicer_history import HistoryRules, HistoryServicer
+from aisle_governance.servicer_labels import LabelServicer
+from aisle_governance.servicer_repair import RepairServicer
 from aisle_governance.settings import GovernanceSettings
 from aisle_governance.storage import catalog, history
 
@@ -30,7 +35,7 @@ ODCS = "aisle_governance.engines.odcs"
 """Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
-class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
+class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
     """Implements `aisle.governance.v1.GovernanceService`; errors leave through the runtime's interceptor."""
 
     def __init__(
@@ -42,10 +47,15 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
         runs: Runs,
         readings: Readings,
         user_events: UserEvents,
+        history_rules: HistoryRules,
+        labelling: Labelling,
+        repairs: Repairs,
     ) -> None:
         """Answer with these."""
+        self._labelling = labelling
         self._db, self._jobs, self._requests = platform.db, platform.jobs, platform.requests
         self._artifacts, self._settings = platform.artifacts, settings
+        self._history, self._repairs = history_rules, repairs
         self._imports, self._runs, self._readings, self._user_events = imports, runs, readings, user_events
 
     async def _once(
@@ -97,7 +107,7 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
         found = await self._db.read(lambda conn: catalog.list_datasets(conn, after, size + 1))
         token = paging.encode_token(found[size - 1].id, request) if len(found) > size else ""
         return pb.ListDatasetsResponse(
-            datasets=[convert.dataset_message(item) for item in found[:size]], next_page_token=token
+            datasets=[convert.dataset_summary(item) for item in found[:size]], next_page_token=token
         )
 
     async def CreateContract(self, request: pb.CreateContractRequest, context: Context) -> pb.CreateContractResponse:
@@ -153,7 +163,11 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
             request_iterator, self._artifacts, expected, self._settings.max_upload_bytes
         )
         header.sha256 = digest  # so that a repeated request id with other bytes is noticed
-        return await self._start_import("UploadRows", header, pb.UploadRowsResponse, arrival(digest, size))
+        try:
+            return await self._start_import("UploadRows", header, pb.UploadRowsResponse, arrival(digest, size))
+        except AisleError:  # bytes that no import refers to would be nobody's to erase
+            await self._db.write(lambda conn: self._history.erasures.sweep_artifacts(conn, [digest]))
+            raise
 
     async def ImportDataset(self, request: pb.ImportDatasetRequest, context: Context) -> pb.ImportDatasetResponse:
         """Take in a file that lies below the import root."""
@@ -182,7 +196,9 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
 
     async def _start_import(self, method: str, request: Message, response_type: type[R], arrival: Arrival) -> R:
         def start(conn: Connection) -> R:
-            return response_type(**{"import": self._import_message(conn, self._imports.start(conn, arrival))})
+            found = self._imports.start(conn, arrival)
+            self._history.erasures.arrived_again(conn, arrival.sha256, found.sha256)
+            return response_type(**{"import": self._import_message(conn, found)})
 
         return await self._once(method, request, response_type, start)
 
@@ -300,7 +316,8 @@ class GovernanceServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
                 catalog.get_dataset(conn, dataset_id)
             else:
                 dataset_id, wanted = convert.version_number(request.name, "name")
-                number = find_version(conn, dataset_id, wanted).number
+                version = find_version(conn, dataset_id, wanted)
+                number = version.restored_from or version.number
             report, published = history.find_report(conn, dataset_id, number)
             return pb.GetQualityReportResponse(quality_report=convert.report_message(report, published))
 

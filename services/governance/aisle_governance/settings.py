@@ -22,6 +22,13 @@ class GovernanceSettings(ServiceSettings):
     run_memory_bytes: int = Field(default=0, ge=0)
     """Memory limit of a governance run's child process; 0 means none."""
 
+    pii_key_file: Path | None = None
+    """Key file (at least 32 bytes) of the hashes that take the place of personal data, made when missing; another key gives other
+    hashes."""
+    subject_key_file: Path | None = None
+    """Key file of the keyed hashes of erased people, made when missing; services that are to find an erased person need it too.
+    Once people are excluded it must stay the same."""
+
     @property
     def tables_dir(self) -> Path:
         """Folder of the published Delta tables."""
@@ -31,3 +38,13 @@ class GovernanceSettings(ServiceSettings):
     def signing_key_path(self) -> Path:
         """Key file of attribution tokens; the ranker must use the same one."""
         return self.signing_key_file or self.state_dir / "signing.key"
+
+    @property
+    def pii_key_path(self) -> Path:
+        """Key file of the hashes that take the place of personal data."""
+        return self.pii_key_file or self.state_dir / "pii.key"
+
+    @property
+    def subject_key_path(self) -> Path:
+        """Key file of the keyed hashes of erased people."""
+        return self.subject_key_file or self.state_dir / "subject.key"

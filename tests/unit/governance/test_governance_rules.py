@@ -10,6 +10,7 @@ from aisle_governance.domain.kinds import (
     TIME_IS_UTC,
     DatasetKind,
 )
+from aisle_governance.domain.labels.raters import LabelConflict
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.quality import raw_defects
 from aisle_governance.domain.rules.base import RuleOutcome
@@ -29,7 +30,12 @@ from aisle_governance.domain.rules.general import (
     RepairText,
     TimesToUtc,
 )
-from aisle_governance.domain.rules.judgments import AssignJudgmentIds, BuildLabels, MergeRepeatedJudgments
+from aisle_governance.domain.rules.judgments import (
+    ApplyLabelFixes,
+    AssignJudgmentIds,
+    BuildLabels,
+    MergeRepeatedJudgments,
+)
 
 TYPES = {"string": "str", "int64": "Int64", "double": "float64", "timestamp[us, tz=UTC]": "datetime64[us]"}
 
@@ -243,3 +249,76 @@ def test_a_chain_loses_no_row() -> None:
     defects = raw_defects(DatasetKind.ORDERS, mapping, rows)
     assert defects["exact_duplicate"] == defects["cancellation"] == defects["missing_customer_id"] == 1
     assert defects["non_positive_quantity"] == 2
+
+
+def labelled(*rows: tuple[str, float, str | None, str | None]) -> pd.DataFrame:
+    """Judgments of the pair (q, product) by (product, grade, rater, source)."""
+    return judgments(
+        query=["q"] * len(rows),
+        title=["t"] * len(rows),
+        product_id=[row[0] for row in rows],
+        grade=[row[1] + 1 for row in rows],
+        rater_id=[row[2] for row in rows],
+        label_source=[row[3] for row in rows],
+    )
+
+
+def test_labels_name_their_source_and_refuse_unknown_ones() -> None:
+    rows = frame(DatasetKind.JUDGMENTS, grade=[1.0, 1.0, 1.0], label_source=[None, " Click_Model", "hearsay"])
+    outcome = BuildLabels(0).apply(rows)
+    assert outcome.kept["label_source"].tolist() == ["human", "click_model"]
+    assert put_aside(outcome)["r2"][1] == "label_source"
+
+
+@pytest.mark.parametrize(
+    ("conflict", "grade"), [(LabelConflict.MEAN, 1.25), (LabelConflict.MEDIAN, 0.0), (LabelConflict.MAJORITY, 0.0)]
+)
+def test_a_conflict_is_settled_by_the_policy(conflict: LabelConflict, grade: float) -> None:
+    rows = labelled(*[("p", value, f"r{index}", None) for index, value in enumerate([0.0, 2.0, 0.0, 3.0])])
+    outcome = MergeRepeatedJudgments(conflict).apply(rows)
+    assert outcome.kept["grade"].tolist() == [grade]
+    expected = float(((rows["grade"] - grade) ** 2).mean())
+    assert outcome.kept["grade_variance"].tolist() == [pytest.approx(expected)]
+    assert outcome.kept["label_weight"].tolist() == [pytest.approx(1 / (1 + expected))]
+    assert outcome.kept["rater_id"].isna().all()
+
+
+def test_a_tie_of_the_majority_goes_to_the_grade_near_the_mean() -> None:
+    rows = labelled(*[("p", value, None, None) for value in (0.0, 0.0, 2.0, 2.0, 3.0)])
+    assert MergeRepeatedJudgments(LabelConflict.MAJORITY).apply(rows).kept["grade"].tolist() == [2.0]
+
+
+def test_rater_quality_believes_those_who_agree_with_others() -> None:
+    """Two careful raters and one who answers 3 to everything; on the last pair each careful one is alone against him."""
+    rows = []
+    for index in range(60):
+        truth = float(index % 4)
+        rows += [(f"p{index}", truth, "ann", None), (f"p{index}", truth, "bob", None), (f"p{index}", 3.0, "max", None)]
+    rows += [("x", 0.0, "ann", None), ("x", 3.0, "max", None)]
+    frame_of_all = labelled(*rows)
+    believed = MergeRepeatedJudgments(LabelConflict.RATER_QUALITY).apply(frame_of_all).kept.set_index("product_id")
+    mean = MergeRepeatedJudgments().apply(frame_of_all).kept.set_index("product_id")
+    assert believed.loc["x", "grade"] == pytest.approx(0.0, abs=0.1)
+    assert mean.loc["x", "grade"] == 1.5
+    assert believed.loc["x", "grade_variance"] < 0.2 < mean.loc["x", "grade_variance"]
+
+
+def test_people_overrule_behaviour() -> None:
+    rows = labelled(("p", 3.0, None, "click_model"), ("p", 1.0, "ann", None), ("p", 2.0, None, "purchase"))
+    outcome = MergeRepeatedJudgments().apply(rows)
+    assert kept(outcome) == ["r1"]
+    assert outcome.kept[["grade", "label_source", "rater_id"]].values.tolist() == [[1.0, "human", "ann"]]
+    assert put_aside(outcome) == {"r0": ("outranked by row r1", ""), "r2": ("outranked by row r1", "")}
+    behaviour = MergeRepeatedJudgments().apply(rows.iloc[[0, 2]])
+    assert behaviour.kept["label_source"].tolist() == ["purchase"]
+
+
+def test_accepted_fixes_lie_over_the_labels() -> None:
+    rows = labelled(("p", 3.0, "ann", None), ("o", 2.0, None, None))
+    query = rows["query_id"][0]
+    outcome = ApplyLabelFixes(((query, "p", 0.0), (query, "gone", 1.0))).apply(rows)
+    assert outcome.kept["grade"].tolist() == [0.0, 2.0]
+    assert outcome.kept["label_source"].tolist() == ["review", "human"]
+    assert outcome.kept["label_weight"].tolist() == [1.0, 1.0]
+    assert (outcome.changed_row_count, rows["grade"].tolist()) == (1, [3.0, 2.0])
+    assert outcome.samples[0].before == "3.0"

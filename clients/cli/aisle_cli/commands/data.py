@@ -7,15 +7,20 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle_cli import names, output
+from aisle_cli.commands import data_history, data_label, data_repair
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_REJECTED, CommandFailed, usage
 from aisle_cli.session import Session, collect
+from aisle_cli.standards import add_to, read_rates
 from aisle_cli.uploading import import_file
 
 if TYPE_CHECKING:
     from aisle.governance.v1 import dataset_pb2, governance_run_pb2
 
 app = group("Import, govern and inspect datasets.")
+data_history.register(app)
+data_label.register(app)
+data_repair.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET[/VERSION]", help="Dataset id, with a version or the newest.")]
 Kind = Annotated[str, typer.Option(help="What a row means: products, judgments, orders or user-events.")]
@@ -26,6 +31,16 @@ TimeZone = Annotated[str, typer.Option(help="IANA zone of times without an offse
 Currency = Annotated[str, typer.Option(help="ISO 4217 code of prices without a currency column.")]
 Cancellation = Annotated[str, typer.Option(help="Prefix of order ids that marks a cancellation.")]
 GradeOffset = Annotated[float, typer.Option(help="Subtracted from the source grade to get 0 to 3.")]
+Conflict = Annotated[
+    str, typer.Option(help="Grades that differ: mean, median, majority or rater-quality; mean by default.")
+]
+StandardsFile = Annotated[
+    Path | None, typer.Option("--standards", metavar="FILE", help="Units, rates, taxonomy and so on (JSON).")
+]
+Pii = Annotated[
+    list[str] | None,
+    typer.Option("--pii", metavar="COLUMN=POLICY", help="mask, drop, hash or report personal data in free text."),
+]
 ContractFile = Annotated[Path | None, typer.Option("--contract", metavar="FILE", help="Data contract (ODCS v3 YAML).")]
 
 
@@ -41,7 +56,10 @@ def import_(
     currency: Currency = "",
     cancellation_prefix: Cancellation = "",
     grade_offset: GradeOffset = 0.0,
+    label_conflict: Conflict = "",
     contract: ContractFile = None,
+    standards: StandardsFile = None,
+    pii: Pii = None,
     format: Annotated[str, typer.Option(help="csv, jsonl or parquet; taken from the file name otherwise.")] = "",
     delimiter: Annotated[str, typer.Option(help="Character between CSV fields; detected otherwise.")] = "",
     encoding: Annotated[str, typer.Option(help="Text encoding; utf-8 by default.")] = "",
@@ -54,8 +72,20 @@ def import_(
     columns = names.pairs(mapping or [], "--map")
     if create:
         made = _mapping(columns, time_zone, currency, cancellation_prefix, grade_offset)
-        _create(session, dataset, kind, made, contract)
-    elif columns or kind or time_zone or currency or cancellation_prefix or grade_offset or contract:
+        data_label.set_conflict(made, label_conflict)
+        _create(session, dataset, kind, add_to(made, standards, pii or []), contract)
+    elif (
+        columns
+        or kind
+        or time_zone
+        or currency
+        or cancellation_prefix
+        or grade_offset
+        or contract
+        or standards
+        or pii
+        or label_conflict
+    ):
         usage("The mapping belongs to the dataset's creation.", "Add --create, or leave these options out.")
     import_file(session, file, names.dataset(dataset), format, delimiter, encoding, wait=wait)
 
@@ -70,12 +100,16 @@ def create(
     currency: Currency = "",
     cancellation_prefix: Cancellation = "",
     grade_offset: GradeOffset = 0.0,
+    label_conflict: Conflict = "",
     contract: ContractFile = None,
+    standards: StandardsFile = None,
+    pii: Pii = None,
 ) -> None:
     """Create a dataset; repeating it with the same definition is fine."""
     columns = names.pairs(mapping or [], "--map")
     made = _mapping(columns, time_zone, currency, cancellation_prefix, grade_offset)
-    created = _create(session, dataset, kind, made, contract)
+    data_label.set_conflict(made, label_conflict)
+    created = _create(session, dataset, kind, add_to(made, standards, pii or []), contract)
     if session.as_json:
         output.emit_json(session, {"dataset": output.as_dict(created)})
     else:
@@ -162,6 +196,14 @@ def govern(
     without: Annotated[
         list[str] | None, typer.Option(metavar="DATASET=RULE", help="Leave a rule out; may be repeated.")
     ] = None,
+    rates: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Newer rates of exchange: CSV with the columns currency, date and rate."),
+    ] = None,
+    clean: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DATASET=FILE", help="Add optional rules: JSON or YAML with the fields of CleaningRules."),
+    ] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the run ends.")] = True,
 ) -> None:
     """Clean, check, label and publish new versions; code 6 when the quality gate stops it."""
@@ -174,8 +216,20 @@ def govern(
         disabled.setdefault(names.dataset(name), []).append(rule)
     if unknown := set(disabled) - {names.dataset(name) for name in datasets}:
         usage(f"--without: {names.short(unknown.pop())} is not among the datasets.")
+    newer = read_rates(rates) if rates else []
+    cleaning = {
+        names.dataset(name): data_repair.read_cleaning(Path(file))
+        for name, file in names.pairs(clean or [], "--clean").items()
+    }
+    if unknown := set(cleaning) - {names.dataset(name) for name in datasets}:
+        usage(f"--clean: {names.short(unknown.pop())} is not among the datasets.")
     runs = [
-        spec.DatasetRun(dataset=names.dataset(name), disabled_rules=disabled.get(names.dataset(name), []))
+        spec.DatasetRun(
+            dataset=names.dataset(name),
+            disabled_rules=disabled.get(names.dataset(name), []),
+            currency_rates=newer,
+            cleaning=cleaning.get(names.dataset(name)),
+        )
         for name in datasets
     ]
     request = pb.StartGovernanceRunRequest(
@@ -196,7 +250,11 @@ def govern(
 
 
 @command(app, "report")
-def report(session: Session, dataset: Version) -> None:
+def report(
+    session: Session,
+    dataset: Version,
+    html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one HTML file with plots.")] = None,
+) -> None:
     """Show what each rule did, what each check found, and the columns before and after."""
     from aisle.governance.v1 import governance_service_pb2 as pb
 
@@ -206,6 +264,8 @@ def report(session: Session, dataset: Version) -> None:
     found = session.governance.GetQualityReport(request).quality_report
     if session.as_json:
         return output.emit_json(session, {"quality_report": output.as_dict(found)})
+    if html is not None:
+        return data_history.write_report(session, found, html)
     return print_quality_report(found)
 
 
@@ -235,8 +295,11 @@ def quarantine(
         rows = [output.as_dict(row) for row in found]
         return output.emit_json(session, {"quarantined_rows": rows, "total_count": str(total)})
     title = f"{output.count(total)} quarantined rows of {dataset}, {len(found)} shown"
-    cells = [(r.source_line, r.rule, r.column, r.reason, r.row_json[:120]) for r in found]
-    return output.table(title, ["#line", "rule", "column", "reason", "row"], cells)
+    cells = [
+        (r.source_line, r.rule, r.column, r.reason, "released" if r.released else r.row_id, r.row_json[:120])
+        for r in found
+    ]
+    return output.table(title, ["#line", "rule", "column", "reason", "row id", "row"], cells)
 
 
 @command(app, "contract")
@@ -266,10 +329,15 @@ def lineage(
     session: Session,
     version: Version,
     row: Annotated[str, typer.Option(help="Also find the source line of this row (_row_id).")] = "",
+    openlineage: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Write the run that made it as an OpenLineage event.")
+    ] = None,
 ) -> None:
     """Show what a version was made from."""
     from aisle.governance.v1 import governance_service_pb2 as pb
 
+    if openlineage is not None:
+        return data_history.write_openlineage(session, version, openlineage)
     request = pb.GetLineageRequest(name=names.dataset_version(version), row_id=row)
     found = session.governance.GetLineage(request)
     if session.as_json:
@@ -280,6 +348,11 @@ def lineage(
         output.line("Earlier versions: " + ", ".join(names.short(v) for v in found.parent_versions))
     if found.HasField("row_source"):
         output.line(f"The row comes from {found.row_source.source_file}, line {found.row_source.source_line}.")
+    if found.HasField("row_release"):
+        fixes = ", ".join(f"{name}={value}" for name, value in sorted(found.row_release.fixes.items()))
+        output.line(
+            f"{found.row_release.rule} had put it aside; it was released {f'with {fixes}' if fixes else 'as it was'}."
+        )
     return None
 
 

@@ -22,11 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
+from aisle.pipeline.v1 import pipeline_spec_pb2 as aisle_dot_pipeline_dot_v1_dot_pipeline__spec__pb2
 from aisle.type.v1 import job_pb2 as aisle_dot_type_dot_v1_dot_job__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aisle/governance/v1/dataset.proto\x12\x13\x61isle.governance.v1\x1a\x17\x61isle/type/v1/job.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .aisle.governance.v1.DatasetKind\x12\x33\n\x07mapping\x18\x03 \x01(\x0b\x32\".aisle.governance.v1.ColumnMapping\x12\x15\n\rcontract_yaml\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\x06 \x01(\t\x12\x1a\n\x12imported_row_count\x18\x07 \x01(\x03\"\xe1\x01\n\rColumnMapping\x12@\n\x07\x63olumns\x18\x01 \x03(\x0b\x32/.aisle.governance.v1.ColumnMapping.ColumnsEntry\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x18\n\x10\x64\x65\x66\x61ult_currency\x18\x03 \x01(\t\x12\x1b\n\x13\x63\x61ncellation_prefix\x18\x04 \x01(\t\x12\x14\n\x0cgrade_offset\x18\x05 \x01(\x01\x1a.\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x07\x44ialect\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\"\x93\x02\n\x06Import\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bsource_file\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x14\n\x0csource_bytes\x18\x04 \x01(\x03\x12/\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x1f.aisle.governance.v1.FileFormat\x12-\n\x07\x64ialect\x18\x06 \x01(\x0b\x32\x1c.aisle.governance.v1.Dialect\x12\x1a\n\x12\x61\x63\x63\x65pted_row_count\x18\x07 \x01(\x03\x12\x1a\n\x12rejected_row_count\x18\x08 \x01(\x03\x12(\n\x06status\x18\t \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\xbd\x02\n\x0e\x44\x61tasetVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12\x0f\n\x07imports\x18\x04 \x03(\t\x12\x15\n\rcontract_hash\x18\x05 \x01(\t\x12\x15\n\rrule_set_hash\x18\x06 \x01(\t\x12\x11\n\trow_count\x18\x07 \x01(\x03\x12,\n\x07\x63olumns\x18\x08 \x03(\x0b\x32\x1b.aisle.governance.v1.Column\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0egovernance_run\x18\n \x01(\t\x12.\n\x04kind\x18\x0b \x01(\x0e\x32 .aisle.governance.v1.DatasetKind\"$\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t*\x99\x01\n\x0b\x44\x61tasetKind\x12\x1c\n\x18\x44\x41TASET_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x41TASET_KIND_PRODUCTS\x10\x01\x12\x1a\n\x16\x44\x41TASET_KIND_JUDGMENTS\x10\x02\x12\x17\n\x13\x44\x41TASET_KIND_ORDERS\x10\x03\x12\x1c\n\x18\x44\x41TASET_KIND_USER_EVENTS\x10\x04*n\n\nFileFormat\x12\x1b\n\x17\x46ILE_FORMAT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46ILE_FORMAT_CSV\x10\x01\x12\x15\n\x11\x46ILE_FORMAT_JSONL\x10\x02\x12\x17\n\x13\x46ILE_FORMAT_PARQUET\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aisle/governance/v1/dataset.proto\x12\x13\x61isle.governance.v1\x1a\x1f\x61isle/governance/v1/label.proto\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x17\x61isle/type/v1/job.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf8\x01\n\x07\x44\x61taset\x12\x0c\n\x04name\x18\x01 \x01(\t\x12.\n\x04kind\x18\x02 \x01(\x0e\x32 .aisle.governance.v1.DatasetKind\x12\x33\n\x07mapping\x18\x03 \x01(\x0b\x32\".aisle.governance.v1.ColumnMapping\x12\x15\n\rcontract_yaml\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0elatest_version\x18\x06 \x01(\t\x12\x1a\n\x12imported_row_count\x18\x07 \x01(\x03\"\xef\x03\n\rColumnMapping\x12@\n\x07\x63olumns\x18\x01 \x03(\x0b\x32/.aisle.governance.v1.ColumnMapping.ColumnsEntry\x12\x11\n\ttime_zone\x18\x02 \x01(\t\x12\x18\n\x10\x64\x65\x66\x61ult_currency\x18\x03 \x01(\t\x12\x1b\n\x13\x63\x61ncellation_prefix\x18\x04 \x01(\t\x12\x14\n\x0cgrade_offset\x18\x05 \x01(\x01\x12\x31\n\tstandards\x18\x06 \x01(\x0b\x32\x1e.aisle.governance.v1.Standards\x12I\n\x0cpii_policies\x18\x07 \x03(\x0b\x32\x33.aisle.governance.v1.ColumnMapping.PiiPoliciesEntry\x12:\n\x0elabel_conflict\x18\x08 \x01(\x0e\x32\".aisle.governance.v1.LabelConflict\x1a.\n\x0c\x43olumnsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\x1aR\n\x10PiiPoliciesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12-\n\x05value\x18\x02 \x01(\x0e\x32\x1e.aisle.governance.v1.PiiPolicy:\x02\x38\x01\"\xa7\x04\n\tStandards\x12\x19\n\x11\x64\x65\x63imal_separator\x18\x01 \x01(\t\x12:\n\x0emeasure_system\x18\x02 \x01(\x0e\x32\".aisle.governance.v1.MeasureSystem\x12:\n\x0e\x63hinese_script\x18\x03 \x01(\x0e\x32\".aisle.governance.v1.ChineseScript\x12\x17\n\x0ftarget_currency\x18\x04 \x01(\t\x12\x37\n\x0e\x63urrency_rates\x18\x05 \x03(\x0b\x32\x1f.aisle.pipeline.v1.CurrencyRate\x12\x12\n\nprice_date\x18\x06 \x01(\t\x12\x43\n\x13missing_rate_action\x18\x07 \x01(\x0e\x32&.aisle.governance.v1.MissingRateAction\x12\x10\n\x08taxonomy\x18\x08 \x03(\t\x12M\n\x10\x63\x61tegory_aliases\x18\t \x03(\x0b\x32\x33.aisle.governance.v1.Standards.CategoryAliasesEntry\x12\x43\n\x13invalid_gtin_action\x18\n \x01(\x0e\x32&.aisle.governance.v1.InvalidGtinAction\x1a\x36\n\x14\x43\x61tegoryAliasesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\".\n\x07\x44ialect\x12\x11\n\tdelimiter\x18\x01 \x01(\t\x12\x10\n\x08\x65ncoding\x18\x02 \x01(\t\"\x93\x02\n\x06Import\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x13\n\x0bsource_file\x18\x02 \x01(\t\x12\x0e\n\x06sha256\x18\x03 \x01(\t\x12\x14\n\x0csource_bytes\x18\x04 \x01(\x03\x12/\n\x06\x66ormat\x18\x05 \x01(\x0e\x32\x1f.aisle.governance.v1.FileFormat\x12-\n\x07\x64ialect\x18\x06 \x01(\x0b\x32\x1c.aisle.governance.v1.Dialect\x12\x1a\n\x12\x61\x63\x63\x65pted_row_count\x18\x07 \x01(\x03\x12\x1a\n\x12rejected_row_count\x18\x08 \x01(\x03\x12(\n\x06status\x18\t \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\xa2\x03\n\x0e\x44\x61tasetVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0c\x63ontent_hash\x18\x02 \x01(\t\x12\x0e\n\x06parent\x18\x03 \x01(\t\x12\x0f\n\x07imports\x18\x04 \x03(\t\x12\x15\n\rcontract_hash\x18\x05 \x01(\t\x12\x15\n\rrule_set_hash\x18\x06 \x01(\t\x12\x11\n\trow_count\x18\x07 \x01(\x03\x12,\n\x07\x63olumns\x18\x08 \x03(\x0b\x32\x1b.aisle.governance.v1.Column\x12/\n\x0b\x63reate_time\x18\t \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x16\n\x0egovernance_run\x18\n \x01(\t\x12.\n\x04kind\x18\x0b \x01(\x0e\x32 .aisle.governance.v1.DatasetKind\x12\x18\n\x10restored_version\x18\x0c \x01(\t\x12\x18\n\x10\x65rased_row_count\x18\r \x01(\x03\x12/\n\x0bvacuum_time\x18\x0e \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"$\n\x06\x43olumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04type\x18\x02 \x01(\t*\x99\x01\n\x0b\x44\x61tasetKind\x12\x1c\n\x18\x44\x41TASET_KIND_UNSPECIFIED\x10\x00\x12\x19\n\x15\x44\x41TASET_KIND_PRODUCTS\x10\x01\x12\x1a\n\x16\x44\x41TASET_KIND_JUDGMENTS\x10\x02\x12\x17\n\x13\x44\x41TASET_KIND_ORDERS\x10\x03\x12\x1c\n\x18\x44\x41TASET_KIND_USER_EVENTS\x10\x04*c\n\rMeasureSystem\x12\x1e\n\x1aMEASURE_SYSTEM_UNSPECIFIED\x10\x00\x12\x15\n\x11MEASURE_SYSTEM_US\x10\x01\x12\x1b\n\x17MEASURE_SYSTEM_IMPERIAL\x10\x02*n\n\rChineseScript\x12\x1e\n\x1a\x43HINESE_SCRIPT_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43HINESE_SCRIPT_SIMPLIFIED\x10\x01\x12\x1e\n\x1a\x43HINESE_SCRIPT_TRADITIONAL\x10\x02*z\n\x11MissingRateAction\x12#\n\x1fMISSING_RATE_ACTION_UNSPECIFIED\x10\x00\x12\x1c\n\x18MISSING_RATE_ACTION_KEEP\x10\x01\x12\"\n\x1eMISSING_RATE_ACTION_QUARANTINE\x10\x02*\x99\x01\n\x11InvalidGtinAction\x12#\n\x1fINVALID_GTIN_ACTION_UNSPECIFIED\x10\x00\x12\x1d\n\x19INVALID_GTIN_ACTION_CLEAR\x10\x01\x12\x1c\n\x18INVALID_GTIN_ACTION_KEEP\x10\x02\x12\"\n\x1eINVALID_GTIN_ACTION_QUARANTINE\x10\x03*}\n\tPiiPolicy\x12\x1a\n\x16PII_POLICY_UNSPECIFIED\x10\x00\x12\x13\n\x0fPII_POLICY_MASK\x10\x01\x12\x13\n\x0fPII_POLICY_DROP\x10\x02\x12\x13\n\x0fPII_POLICY_HASH\x10\x03\x12\x15\n\x11PII_POLICY_REPORT\x10\x04*n\n\nFileFormat\x12\x1b\n\x17\x46ILE_FORMAT_UNSPECIFIED\x10\x00\x12\x13\n\x0f\x46ILE_FORMAT_CSV\x10\x01\x12\x15\n\x11\x46ILE_FORMAT_JSONL\x10\x02\x12\x17\n\x13\x46ILE_FORMAT_PARQUET\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,22 +37,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_COLUMNMAPPING_COLUMNSENTRY']._loaded_options = None
   _globals['_COLUMNMAPPING_COLUMNSENTRY']._serialized_options = b'8\001'
-  _globals['_DATASETKIND']._serialized_start=1280
-  _globals['_DATASETKIND']._serialized_end=1433
-  _globals['_FILEFORMAT']._serialized_start=1435
-  _globals['_FILEFORMAT']._serialized_end=1545
-  _globals['_DATASET']._serialized_start=117
-  _globals['_DATASET']._serialized_end=365
-  _globals['_COLUMNMAPPING']._serialized_start=368
-  _globals['_COLUMNMAPPING']._serialized_end=593
-  _globals['_COLUMNMAPPING_COLUMNSENTRY']._serialized_start=547
-  _globals['_COLUMNMAPPING_COLUMNSENTRY']._serialized_end=593
-  _globals['_DIALECT']._serialized_start=595
-  _globals['_DIALECT']._serialized_end=641
-  _globals['_IMPORT']._serialized_start=644
-  _globals['_IMPORT']._serialized_end=919
-  _globals['_DATASETVERSION']._serialized_start=922
-  _globals['_DATASETVERSION']._serialized_end=1239
-  _globals['_COLUMN']._serialized_start=1241
-  _globals['_COLUMN']._serialized_end=1277
+  _globals['_COLUMNMAPPING_PIIPOLICIESENTRY']._loaded_options = None
+  _globals['_COLUMNMAPPING_PIIPOLICIESENTRY']._serialized_options = b'8\001'
+  _globals['_STANDARDS_CATEGORYALIASESENTRY']._loaded_options = None
+  _globals['_STANDARDS_CATEGORYALIASESENTRY']._serialized_options = b'8\001'
+  _globals['_DATASETKIND']._serialized_start=2277
+  _globals['_DATASETKIND']._serialized_end=2430
+  _globals['_MEASURESYSTEM']._serialized_start=2432
+  _globals['_MEASURESYSTEM']._serialized_end=2531
+  _globals['_CHINESESCRIPT']._serialized_start=2533
+  _globals['_CHINESESCRIPT']._serialized_end=2643
+  _globals['_MISSINGRATEACTION']._serialized_start=2645
+  _globals['_MISSINGRATEACTION']._serialized_end=2767
+  _globals['_INVALIDGTINACTION']._serialized_start=2770
+  _globals['_INVALIDGTINACTION']._serialized_end=2923
+  _globals['_PIIPOLICY']._serialized_start=2925
+  _globals['_PIIPOLICY']._serialized_end=3050
+  _globals['_FILEFORMAT']._serialized_start=3052
+  _globals['_FILEFORMAT']._serialized_end=3162
+  _globals['_DATASET']._serialized_start=189
+  _globals['_DATASET']._serialized_end=437
+  _globals['_COLUMNMAPPING']._serialized_start=440
+  _globals['_COLUMNMAPPING']._serialized_end=935
+  _globals['_COLUMNMAPPING_COLUMNSENTRY']._serialized_start=805
+  _globals['_COLUMNMAPPING_COLUMNSENTRY']._serialized_end=851
+  _globals['_COLUMNMAPPING_PIIPOLICIESENTRY']._serialized_start=853
+  _globals['_COLUMNMAPPING_PIIPOLICIESENTRY']._serialized_end=935
+  _globals['_STANDARDS']._serialized_start=938
+  _globals['_STANDARDS']._serialized_end=1489
+  _globals['_STANDARDS_CATEGORYALIASESENTRY']._serialized_start=1435
+  _globals['_STANDARDS_CATEGORYALIASESENTRY']._serialized_end=1489
+  _globals['_DIALECT']._serialized_start=1491
+  _globals['_DIALECT']._serialized_end=1537
+  _globals['_IMPORT']._serialized_start=1540
+  _globals['_IMPORT']._serialized_end=1815
+  _globals['_DATASETVERSION']._serialized_start=1818
+  _globals['_DATASETVERSION']._serialized_end=2236
+  _globals['_COLUMN']._serialized_start=2238
+  _globals['_COLUMN']._serialized_end=2274
 # @@protoc_insertion_point(module_scope)

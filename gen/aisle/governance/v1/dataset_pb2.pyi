@@ -1,5 +1,7 @@
 import datetime
 
+from aisle.governance.v1 import label_pb2 as _label_pb2
+from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import job_pb2 as _job_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
@@ -19,6 +21,39 @@ class DatasetKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DATASET_KIND_ORDERS: _ClassVar[DatasetKind]
     DATASET_KIND_USER_EVENTS: _ClassVar[DatasetKind]
 
+class MeasureSystem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MEASURE_SYSTEM_UNSPECIFIED: _ClassVar[MeasureSystem]
+    MEASURE_SYSTEM_US: _ClassVar[MeasureSystem]
+    MEASURE_SYSTEM_IMPERIAL: _ClassVar[MeasureSystem]
+
+class ChineseScript(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    CHINESE_SCRIPT_UNSPECIFIED: _ClassVar[ChineseScript]
+    CHINESE_SCRIPT_SIMPLIFIED: _ClassVar[ChineseScript]
+    CHINESE_SCRIPT_TRADITIONAL: _ClassVar[ChineseScript]
+
+class MissingRateAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    MISSING_RATE_ACTION_UNSPECIFIED: _ClassVar[MissingRateAction]
+    MISSING_RATE_ACTION_KEEP: _ClassVar[MissingRateAction]
+    MISSING_RATE_ACTION_QUARANTINE: _ClassVar[MissingRateAction]
+
+class InvalidGtinAction(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    INVALID_GTIN_ACTION_UNSPECIFIED: _ClassVar[InvalidGtinAction]
+    INVALID_GTIN_ACTION_CLEAR: _ClassVar[InvalidGtinAction]
+    INVALID_GTIN_ACTION_KEEP: _ClassVar[InvalidGtinAction]
+    INVALID_GTIN_ACTION_QUARANTINE: _ClassVar[InvalidGtinAction]
+
+class PiiPolicy(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    PII_POLICY_UNSPECIFIED: _ClassVar[PiiPolicy]
+    PII_POLICY_MASK: _ClassVar[PiiPolicy]
+    PII_POLICY_DROP: _ClassVar[PiiPolicy]
+    PII_POLICY_HASH: _ClassVar[PiiPolicy]
+    PII_POLICY_REPORT: _ClassVar[PiiPolicy]
+
 class FileFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FILE_FORMAT_UNSPECIFIED: _ClassVar[FileFormat]
@@ -30,6 +65,24 @@ DATASET_KIND_PRODUCTS: DatasetKind
 DATASET_KIND_JUDGMENTS: DatasetKind
 DATASET_KIND_ORDERS: DatasetKind
 DATASET_KIND_USER_EVENTS: DatasetKind
+MEASURE_SYSTEM_UNSPECIFIED: MeasureSystem
+MEASURE_SYSTEM_US: MeasureSystem
+MEASURE_SYSTEM_IMPERIAL: MeasureSystem
+CHINESE_SCRIPT_UNSPECIFIED: ChineseScript
+CHINESE_SCRIPT_SIMPLIFIED: ChineseScript
+CHINESE_SCRIPT_TRADITIONAL: ChineseScript
+MISSING_RATE_ACTION_UNSPECIFIED: MissingRateAction
+MISSING_RATE_ACTION_KEEP: MissingRateAction
+MISSING_RATE_ACTION_QUARANTINE: MissingRateAction
+INVALID_GTIN_ACTION_UNSPECIFIED: InvalidGtinAction
+INVALID_GTIN_ACTION_CLEAR: InvalidGtinAction
+INVALID_GTIN_ACTION_KEEP: InvalidGtinAction
+INVALID_GTIN_ACTION_QUARANTINE: InvalidGtinAction
+PII_POLICY_UNSPECIFIED: PiiPolicy
+PII_POLICY_MASK: PiiPolicy
+PII_POLICY_DROP: PiiPolicy
+PII_POLICY_HASH: PiiPolicy
+PII_POLICY_REPORT: PiiPolicy
 FILE_FORMAT_UNSPECIFIED: FileFormat
 FILE_FORMAT_CSV: FileFormat
 FILE_FORMAT_JSONL: FileFormat
@@ -54,7 +107,7 @@ class Dataset(_message.Message):
     def __init__(self, name: _Optional[str] = ..., kind: _Optional[_Union[DatasetKind, str]] = ..., mapping: _Optional[_Union[ColumnMapping, _Mapping]] = ..., contract_yaml: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., latest_version: _Optional[str] = ..., imported_row_count: _Optional[int] = ...) -> None: ...
 
 class ColumnMapping(_message.Message):
-    __slots__ = ("columns", "time_zone", "default_currency", "cancellation_prefix", "grade_offset")
+    __slots__ = ("columns", "time_zone", "default_currency", "cancellation_prefix", "grade_offset", "standards", "pii_policies", "label_conflict")
     class ColumnsEntry(_message.Message):
         __slots__ = ("key", "value")
         KEY_FIELD_NUMBER: _ClassVar[int]
@@ -62,17 +115,61 @@ class ColumnMapping(_message.Message):
         key: str
         value: str
         def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    class PiiPoliciesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: PiiPolicy
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[_Union[PiiPolicy, str]] = ...) -> None: ...
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     TIME_ZONE_FIELD_NUMBER: _ClassVar[int]
     DEFAULT_CURRENCY_FIELD_NUMBER: _ClassVar[int]
     CANCELLATION_PREFIX_FIELD_NUMBER: _ClassVar[int]
     GRADE_OFFSET_FIELD_NUMBER: _ClassVar[int]
+    STANDARDS_FIELD_NUMBER: _ClassVar[int]
+    PII_POLICIES_FIELD_NUMBER: _ClassVar[int]
+    LABEL_CONFLICT_FIELD_NUMBER: _ClassVar[int]
     columns: _containers.ScalarMap[str, str]
     time_zone: str
     default_currency: str
     cancellation_prefix: str
     grade_offset: float
-    def __init__(self, columns: _Optional[_Mapping[str, str]] = ..., time_zone: _Optional[str] = ..., default_currency: _Optional[str] = ..., cancellation_prefix: _Optional[str] = ..., grade_offset: _Optional[float] = ...) -> None: ...
+    standards: Standards
+    pii_policies: _containers.ScalarMap[str, PiiPolicy]
+    label_conflict: _label_pb2.LabelConflict
+    def __init__(self, columns: _Optional[_Mapping[str, str]] = ..., time_zone: _Optional[str] = ..., default_currency: _Optional[str] = ..., cancellation_prefix: _Optional[str] = ..., grade_offset: _Optional[float] = ..., standards: _Optional[_Union[Standards, _Mapping]] = ..., pii_policies: _Optional[_Mapping[str, PiiPolicy]] = ..., label_conflict: _Optional[_Union[_label_pb2.LabelConflict, str]] = ...) -> None: ...
+
+class Standards(_message.Message):
+    __slots__ = ("decimal_separator", "measure_system", "chinese_script", "target_currency", "currency_rates", "price_date", "missing_rate_action", "taxonomy", "category_aliases", "invalid_gtin_action")
+    class CategoryAliasesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
+    DECIMAL_SEPARATOR_FIELD_NUMBER: _ClassVar[int]
+    MEASURE_SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    CHINESE_SCRIPT_FIELD_NUMBER: _ClassVar[int]
+    TARGET_CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_RATES_FIELD_NUMBER: _ClassVar[int]
+    PRICE_DATE_FIELD_NUMBER: _ClassVar[int]
+    MISSING_RATE_ACTION_FIELD_NUMBER: _ClassVar[int]
+    TAXONOMY_FIELD_NUMBER: _ClassVar[int]
+    CATEGORY_ALIASES_FIELD_NUMBER: _ClassVar[int]
+    INVALID_GTIN_ACTION_FIELD_NUMBER: _ClassVar[int]
+    decimal_separator: str
+    measure_system: MeasureSystem
+    chinese_script: ChineseScript
+    target_currency: str
+    currency_rates: _containers.RepeatedCompositeFieldContainer[_pipeline_spec_pb2.CurrencyRate]
+    price_date: str
+    missing_rate_action: MissingRateAction
+    taxonomy: _containers.RepeatedScalarFieldContainer[str]
+    category_aliases: _containers.ScalarMap[str, str]
+    invalid_gtin_action: InvalidGtinAction
+    def __init__(self, decimal_separator: _Optional[str] = ..., measure_system: _Optional[_Union[MeasureSystem, str]] = ..., chinese_script: _Optional[_Union[ChineseScript, str]] = ..., target_currency: _Optional[str] = ..., currency_rates: _Optional[_Iterable[_Union[_pipeline_spec_pb2.CurrencyRate, _Mapping]]] = ..., price_date: _Optional[str] = ..., missing_rate_action: _Optional[_Union[MissingRateAction, str]] = ..., taxonomy: _Optional[_Iterable[str]] = ..., category_aliases: _Optional[_Mapping[str, str]] = ..., invalid_gtin_action: _Optional[_Union[InvalidGtinAction, str]] = ...) -> None: ...
 
 class Dialect(_message.Message):
     __slots__ = ("delimiter", "encoding")
@@ -105,7 +202,7 @@ class Import(_message.Message):
     def __init__(self, name: _Optional[str] = ..., source_file: _Optional[str] = ..., sha256: _Optional[str] = ..., source_bytes: _Optional[int] = ..., format: _Optional[_Union[FileFormat, str]] = ..., dialect: _Optional[_Union[Dialect, _Mapping]] = ..., accepted_row_count: _Optional[int] = ..., rejected_row_count: _Optional[int] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ...) -> None: ...
 
 class DatasetVersion(_message.Message):
-    __slots__ = ("name", "content_hash", "parent", "imports", "contract_hash", "rule_set_hash", "row_count", "columns", "create_time", "governance_run", "kind")
+    __slots__ = ("name", "content_hash", "parent", "imports", "contract_hash", "rule_set_hash", "row_count", "columns", "create_time", "governance_run", "kind", "restored_version", "erased_row_count", "vacuum_time")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CONTENT_HASH_FIELD_NUMBER: _ClassVar[int]
     PARENT_FIELD_NUMBER: _ClassVar[int]
@@ -117,6 +214,9 @@ class DatasetVersion(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     GOVERNANCE_RUN_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
+    RESTORED_VERSION_FIELD_NUMBER: _ClassVar[int]
+    ERASED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    VACUUM_TIME_FIELD_NUMBER: _ClassVar[int]
     name: str
     content_hash: str
     parent: str
@@ -128,7 +228,10 @@ class DatasetVersion(_message.Message):
     create_time: _timestamp_pb2.Timestamp
     governance_run: str
     kind: DatasetKind
-    def __init__(self, name: _Optional[str] = ..., content_hash: _Optional[str] = ..., parent: _Optional[str] = ..., imports: _Optional[_Iterable[str]] = ..., contract_hash: _Optional[str] = ..., rule_set_hash: _Optional[str] = ..., row_count: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., governance_run: _Optional[str] = ..., kind: _Optional[_Union[DatasetKind, str]] = ...) -> None: ...
+    restored_version: str
+    erased_row_count: int
+    vacuum_time: _timestamp_pb2.Timestamp
+    def __init__(self, name: _Optional[str] = ..., content_hash: _Optional[str] = ..., parent: _Optional[str] = ..., imports: _Optional[_Iterable[str]] = ..., contract_hash: _Optional[str] = ..., rule_set_hash: _Optional[str] = ..., row_count: _Optional[int] = ..., columns: _Optional[_Iterable[_Union[Column, _Mapping]]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., governance_run: _Optional[str] = ..., kind: _Optional[_Union[DatasetKind, str]] = ..., restored_version: _Optional[str] = ..., erased_row_count: _Optional[int] = ..., vacuum_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class Column(_message.Message):
     __slots__ = ("name", "type")

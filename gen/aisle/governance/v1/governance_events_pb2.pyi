@@ -1,5 +1,7 @@
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
+from aisle.governance.v1 import erasure_pb2 as _erasure_pb2
 from aisle.governance.v1 import governance_run_pb2 as _governance_run_pb2
+from aisle.governance.v1 import label_pb2 as _label_pb2
 from aisle.governance.v1 import user_event_pb2 as _user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
@@ -50,3 +52,21 @@ class UserEventsCollected(_message.Message):
     EVENTS_FIELD_NUMBER: _ClassVar[int]
     events: _containers.RepeatedCompositeFieldContainer[_user_event_pb2.UserEvent]
     def __init__(self, events: _Optional[_Iterable[_Union[_user_event_pb2.UserEvent, _Mapping]]] = ...) -> None: ...
+
+class SubjectErased(_message.Message):
+    __slots__ = ("erasure",)
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    erasure: _erasure_pb2.Erasure
+    def __init__(self, erasure: _Optional[_Union[_erasure_pb2.Erasure, _Mapping]] = ...) -> None: ...
+
+class LabelsBuilt(_message.Message):
+    __slots__ = ("label_build",)
+    LABEL_BUILD_FIELD_NUMBER: _ClassVar[int]
+    label_build: _label_pb2.LabelBuild
+    def __init__(self, label_build: _Optional[_Union[_label_pb2.LabelBuild, _Mapping]] = ...) -> None: ...
+
+class LabelReviewCompleted(_message.Message):
+    __slots__ = ("label_review",)
+    LABEL_REVIEW_FIELD_NUMBER: _ClassVar[int]
+    label_review: _label_pb2.LabelReview
+    def __init__(self, label_review: _Optional[_Union[_label_pb2.LabelReview, _Mapping]] = ...) -> None: ...

@@ -71,7 +71,7 @@ class QualityReport(_message.Message):
     def __init__(self, dataset_version: _Optional[str] = ..., governance_run: _Optional[str] = ..., dataset: _Optional[str] = ..., input_row_count: _Optional[int] = ..., output_row_count: _Optional[int] = ..., quarantined_row_count: _Optional[int] = ..., rules: _Optional[_Iterable[_Union[RuleReport, _Mapping]]] = ..., checks: _Optional[_Iterable[_Union[CheckResult, _Mapping]]] = ..., before: _Optional[_Iterable[_Union[ColumnProfile, _Mapping]]] = ..., after: _Optional[_Iterable[_Union[ColumnProfile, _Mapping]]] = ..., quality_score_ratio: _Optional[float] = ..., raw_defect_counts: _Optional[_Mapping[str, int]] = ...) -> None: ...
 
 class RuleReport(_message.Message):
-    __slots__ = ("rule", "description", "input_row_count", "output_row_count", "quarantined_row_count", "changed_row_count", "elapsed_seconds")
+    __slots__ = ("rule", "description", "input_row_count", "output_row_count", "quarantined_row_count", "changed_row_count", "elapsed_seconds", "samples", "findings")
     RULE_FIELD_NUMBER: _ClassVar[int]
     DESCRIPTION_FIELD_NUMBER: _ClassVar[int]
     INPUT_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
@@ -79,6 +79,8 @@ class RuleReport(_message.Message):
     QUARANTINED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     CHANGED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     ELAPSED_SECONDS_FIELD_NUMBER: _ClassVar[int]
+    SAMPLES_FIELD_NUMBER: _ClassVar[int]
+    FINDINGS_FIELD_NUMBER: _ClassVar[int]
     rule: str
     description: str
     input_row_count: int
@@ -86,7 +88,21 @@ class RuleReport(_message.Message):
     quarantined_row_count: int
     changed_row_count: int
     elapsed_seconds: float
-    def __init__(self, rule: _Optional[str] = ..., description: _Optional[str] = ..., input_row_count: _Optional[int] = ..., output_row_count: _Optional[int] = ..., quarantined_row_count: _Optional[int] = ..., changed_row_count: _Optional[int] = ..., elapsed_seconds: _Optional[float] = ...) -> None: ...
+    samples: _containers.RepeatedCompositeFieldContainer[RuleSample]
+    findings: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, rule: _Optional[str] = ..., description: _Optional[str] = ..., input_row_count: _Optional[int] = ..., output_row_count: _Optional[int] = ..., quarantined_row_count: _Optional[int] = ..., changed_row_count: _Optional[int] = ..., elapsed_seconds: _Optional[float] = ..., samples: _Optional[_Iterable[_Union[RuleSample, _Mapping]]] = ..., findings: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class RuleSample(_message.Message):
+    __slots__ = ("row_id", "column", "before", "after")
+    ROW_ID_FIELD_NUMBER: _ClassVar[int]
+    COLUMN_FIELD_NUMBER: _ClassVar[int]
+    BEFORE_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
+    row_id: str
+    column: str
+    before: str
+    after: str
+    def __init__(self, row_id: _Optional[str] = ..., column: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class CheckResult(_message.Message):
     __slots__ = ("check", "column", "passed", "severity", "failed_row_count", "message")
@@ -121,7 +137,7 @@ class ColumnProfile(_message.Message):
     def __init__(self, column: _Optional[str] = ..., missing_ratio: _Optional[float] = ..., distinct_count: _Optional[int] = ..., minimum: _Optional[float] = ..., maximum: _Optional[float] = ..., mean: _Optional[float] = ...) -> None: ...
 
 class QuarantinedRow(_message.Message):
-    __slots__ = ("row_id", "source_line", "rule", "reason", "column", "row_json", "create_time")
+    __slots__ = ("row_id", "source_line", "rule", "reason", "column", "row_json", "create_time", "released")
     ROW_ID_FIELD_NUMBER: _ClassVar[int]
     IMPORT_FIELD_NUMBER: _ClassVar[int]
     SOURCE_LINE_FIELD_NUMBER: _ClassVar[int]
@@ -130,6 +146,7 @@ class QuarantinedRow(_message.Message):
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     ROW_JSON_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    RELEASED_FIELD_NUMBER: _ClassVar[int]
     row_id: str
     source_line: int
     rule: str
@@ -137,4 +154,5 @@ class QuarantinedRow(_message.Message):
     column: str
     row_json: str
     create_time: _timestamp_pb2.Timestamp
-    def __init__(self, row_id: _Optional[str] = ..., source_line: _Optional[int] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., column: _Optional[str] = ..., row_json: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., **kwargs) -> None: ...
+    released: bool
+    def __init__(self, row_id: _Optional[str] = ..., source_line: _Optional[int] = ..., rule: _Optional[str] = ..., reason: _Optional[str] = ..., column: _Optional[str] = ..., row_json: _Optional[str] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., released: _Optional[bool] = ..., **kwargs) -> None: ...

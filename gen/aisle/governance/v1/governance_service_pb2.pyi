@@ -1,5 +1,9 @@
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
+from aisle.governance.v1 import dataset_history_pb2 as _dataset_history_pb2
+from aisle.governance.v1 import erasure_pb2 as _erasure_pb2
 from aisle.governance.v1 import governance_run_pb2 as _governance_run_pb2
+from aisle.governance.v1 import label_pb2 as _label_pb2
+from aisle.governance.v1 import repair_model_pb2 as _repair_model_pb2
 from aisle.governance.v1 import user_event_pb2 as _user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
@@ -314,16 +318,18 @@ class ListQuarantinedRowsResponse(_message.Message):
     def __init__(self, quarantined_rows: _Optional[_Iterable[_Union[_governance_run_pb2.QuarantinedRow, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., total_count: _Optional[int] = ...) -> None: ...
 
 class ReadRowsRequest(_message.Message):
-    __slots__ = ("dataset_version", "columns", "added_since_version", "sample_row_count")
+    __slots__ = ("dataset_version", "columns", "added_since_version", "sample_row_count", "as_of_join")
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
     ADDED_SINCE_VERSION_FIELD_NUMBER: _ClassVar[int]
     SAMPLE_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    AS_OF_JOIN_FIELD_NUMBER: _ClassVar[int]
     dataset_version: str
     columns: _containers.RepeatedScalarFieldContainer[str]
     added_since_version: str
     sample_row_count: int
-    def __init__(self, dataset_version: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., added_since_version: _Optional[str] = ..., sample_row_count: _Optional[int] = ...) -> None: ...
+    as_of_join: _dataset_history_pb2.AsOfJoin
+    def __init__(self, dataset_version: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., added_since_version: _Optional[str] = ..., sample_row_count: _Optional[int] = ..., as_of_join: _Optional[_Union[_dataset_history_pb2.AsOfJoin, _Mapping]] = ...) -> None: ...
 
 class ReadRowsResponse(_message.Message):
     __slots__ = ("arrow_ipc_chunk",)
@@ -340,14 +346,16 @@ class GetLineageRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., row_id: _Optional[str] = ...) -> None: ...
 
 class GetLineageResponse(_message.Message):
-    __slots__ = ("imports", "parent_versions", "row_source")
+    __slots__ = ("imports", "parent_versions", "row_source", "row_release")
     IMPORTS_FIELD_NUMBER: _ClassVar[int]
     PARENT_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     ROW_SOURCE_FIELD_NUMBER: _ClassVar[int]
+    ROW_RELEASE_FIELD_NUMBER: _ClassVar[int]
     imports: _containers.RepeatedCompositeFieldContainer[_dataset_pb2.Import]
     parent_versions: _containers.RepeatedScalarFieldContainer[str]
     row_source: SourcePosition
-    def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., parent_versions: _Optional[_Iterable[str]] = ..., row_source: _Optional[_Union[SourcePosition, _Mapping]] = ...) -> None: ...
+    row_release: _dataset_history_pb2.RowRelease
+    def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., parent_versions: _Optional[_Iterable[str]] = ..., row_source: _Optional[_Union[SourcePosition, _Mapping]] = ..., row_release: _Optional[_Union[_dataset_history_pb2.RowRelease, _Mapping]] = ...) -> None: ...
 
 class SourcePosition(_message.Message):
     __slots__ = ("source_file", "source_line")
@@ -381,3 +389,255 @@ class EventProblem(_message.Message):
     index: int
     failure: _failure_pb2.Failure
     def __init__(self, index: _Optional[int] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ...) -> None: ...
+
+class DiffDatasetVersionsRequest(_message.Message):
+    __slots__ = ("base_version", "version")
+    BASE_VERSION_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    base_version: str
+    version: str
+    def __init__(self, base_version: _Optional[str] = ..., version: _Optional[str] = ...) -> None: ...
+
+class DiffDatasetVersionsResponse(_message.Message):
+    __slots__ = ("diff",)
+    DIFF_FIELD_NUMBER: _ClassVar[int]
+    diff: _dataset_history_pb2.VersionDiff
+    def __init__(self, diff: _Optional[_Union[_dataset_history_pb2.VersionDiff, _Mapping]] = ...) -> None: ...
+
+class RollbackDatasetRequest(_message.Message):
+    __slots__ = ("version", "request_id")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    version: str
+    request_id: str
+    def __init__(self, version: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class RollbackDatasetResponse(_message.Message):
+    __slots__ = ("dataset_version",)
+    DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    dataset_version: _dataset_pb2.DatasetVersion
+    def __init__(self, dataset_version: _Optional[_Union[_dataset_pb2.DatasetVersion, _Mapping]] = ...) -> None: ...
+
+class GetRetentionPolicyRequest(_message.Message):
+    __slots__ = ("dataset",)
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    def __init__(self, dataset: _Optional[str] = ...) -> None: ...
+
+class GetRetentionPolicyResponse(_message.Message):
+    __slots__ = ("retention_policy",)
+    RETENTION_POLICY_FIELD_NUMBER: _ClassVar[int]
+    retention_policy: _dataset_history_pb2.RetentionPolicy
+    def __init__(self, retention_policy: _Optional[_Union[_dataset_history_pb2.RetentionPolicy, _Mapping]] = ...) -> None: ...
+
+class UpdateRetentionPolicyRequest(_message.Message):
+    __slots__ = ("retention_policy", "request_id")
+    RETENTION_POLICY_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    retention_policy: _dataset_history_pb2.RetentionPolicy
+    request_id: str
+    def __init__(self, retention_policy: _Optional[_Union[_dataset_history_pb2.RetentionPolicy, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class UpdateRetentionPolicyResponse(_message.Message):
+    __slots__ = ("retention_policy",)
+    RETENTION_POLICY_FIELD_NUMBER: _ClassVar[int]
+    retention_policy: _dataset_history_pb2.RetentionPolicy
+    def __init__(self, retention_policy: _Optional[_Union[_dataset_history_pb2.RetentionPolicy, _Mapping]] = ...) -> None: ...
+
+class VacuumDatasetRequest(_message.Message):
+    __slots__ = ("dataset", "dry_run", "request_id")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    dry_run: bool
+    request_id: str
+    def __init__(self, dataset: _Optional[str] = ..., dry_run: _Optional[bool] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class VacuumDatasetResponse(_message.Message):
+    __slots__ = ("vacuumed_versions", "kept_versions", "freed_bytes")
+    VACUUMED_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    KEPT_VERSIONS_FIELD_NUMBER: _ClassVar[int]
+    FREED_BYTES_FIELD_NUMBER: _ClassVar[int]
+    vacuumed_versions: _containers.RepeatedScalarFieldContainer[str]
+    kept_versions: _containers.RepeatedCompositeFieldContainer[_dataset_history_pb2.KeptVersion]
+    freed_bytes: int
+    def __init__(self, vacuumed_versions: _Optional[_Iterable[str]] = ..., kept_versions: _Optional[_Iterable[_Union[_dataset_history_pb2.KeptVersion, _Mapping]]] = ..., freed_bytes: _Optional[int] = ...) -> None: ...
+
+class GetQualityHistoryRequest(_message.Message):
+    __slots__ = ("dataset", "page_size", "page_token")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    page_size: int
+    page_token: str
+    def __init__(self, dataset: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class GetQualityHistoryResponse(_message.Message):
+    __slots__ = ("points", "next_page_token")
+    POINTS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    points: _containers.RepeatedCompositeFieldContainer[_dataset_history_pb2.QualityPoint]
+    next_page_token: str
+    def __init__(self, points: _Optional[_Iterable[_Union[_dataset_history_pb2.QualityPoint, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ReleaseQuarantinedRowsRequest(_message.Message):
+    __slots__ = ("dataset", "rows", "request_id")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    ROWS_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    rows: _containers.RepeatedCompositeFieldContainer[_dataset_history_pb2.RowFix]
+    request_id: str
+    def __init__(self, dataset: _Optional[str] = ..., rows: _Optional[_Iterable[_Union[_dataset_history_pb2.RowFix, _Mapping]]] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class ReleaseQuarantinedRowsResponse(_message.Message):
+    __slots__ = ("releases",)
+    RELEASES_FIELD_NUMBER: _ClassVar[int]
+    releases: _containers.RepeatedCompositeFieldContainer[_dataset_history_pb2.RowRelease]
+    def __init__(self, releases: _Optional[_Iterable[_Union[_dataset_history_pb2.RowRelease, _Mapping]]] = ...) -> None: ...
+
+class EraseSubjectRequest(_message.Message):
+    __slots__ = ("customer_id", "request_id")
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    request_id: str
+    def __init__(self, customer_id: _Optional[str] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class EraseSubjectResponse(_message.Message):
+    __slots__ = ("erasure",)
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    erasure: _erasure_pb2.Erasure
+    def __init__(self, erasure: _Optional[_Union[_erasure_pb2.Erasure, _Mapping]] = ...) -> None: ...
+
+class GetErasureRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetErasureResponse(_message.Message):
+    __slots__ = ("erasure",)
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    erasure: _erasure_pb2.Erasure
+    def __init__(self, erasure: _Optional[_Union[_erasure_pb2.Erasure, _Mapping]] = ...) -> None: ...
+
+class ListErasuresRequest(_message.Message):
+    __slots__ = ("page_size", "page_token")
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    page_size: int
+    page_token: str
+    def __init__(self, page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListErasuresResponse(_message.Message):
+    __slots__ = ("erasures", "next_page_token")
+    ERASURES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    erasures: _containers.RepeatedCompositeFieldContainer[_erasure_pb2.Erasure]
+    next_page_token: str
+    def __init__(self, erasures: _Optional[_Iterable[_Union[_erasure_pb2.Erasure, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WatchErasureRequest(_message.Message):
+    __slots__ = ("name", "after_revision")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AFTER_REVISION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    after_revision: int
+    def __init__(self, name: _Optional[str] = ..., after_revision: _Optional[int] = ...) -> None: ...
+
+class WatchErasureResponse(_message.Message):
+    __slots__ = ("erasure",)
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    erasure: _erasure_pb2.Erasure
+    def __init__(self, erasure: _Optional[_Union[_erasure_pb2.Erasure, _Mapping]] = ...) -> None: ...
+
+class CreateRepairModelRequest(_message.Message):
+    __slots__ = ("dataset", "labelled_rows", "suggestion_count", "request_id")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    LABELLED_ROWS_FIELD_NUMBER: _ClassVar[int]
+    SUGGESTION_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    labelled_rows: _containers.RepeatedCompositeFieldContainer[_repair_model_pb2.LabelledRow]
+    suggestion_count: int
+    request_id: str
+    def __init__(self, dataset: _Optional[str] = ..., labelled_rows: _Optional[_Iterable[_Union[_repair_model_pb2.LabelledRow, _Mapping]]] = ..., suggestion_count: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+
+class CreateRepairModelResponse(_message.Message):
+    __slots__ = ("repair_model",)
+    REPAIR_MODEL_FIELD_NUMBER: _ClassVar[int]
+    repair_model: _repair_model_pb2.RepairModel
+    def __init__(self, repair_model: _Optional[_Union[_repair_model_pb2.RepairModel, _Mapping]] = ...) -> None: ...
+
+class GetRepairModelRequest(_message.Message):
+    __slots__ = ("name",)
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    def __init__(self, name: _Optional[str] = ...) -> None: ...
+
+class GetRepairModelResponse(_message.Message):
+    __slots__ = ("repair_model",)
+    REPAIR_MODEL_FIELD_NUMBER: _ClassVar[int]
+    repair_model: _repair_model_pb2.RepairModel
+    def __init__(self, repair_model: _Optional[_Union[_repair_model_pb2.RepairModel, _Mapping]] = ...) -> None: ...
+
+class ListRepairModelsRequest(_message.Message):
+    __slots__ = ("dataset", "page_size", "page_token")
+    DATASET_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    dataset: str
+    page_size: int
+    page_token: str
+    def __init__(self, dataset: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListRepairModelsResponse(_message.Message):
+    __slots__ = ("repair_models", "next_page_token")
+    REPAIR_MODELS_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    repair_models: _containers.RepeatedCompositeFieldContainer[_repair_model_pb2.RepairModel]
+    next_page_token: str
+    def __init__(self, repair_models: _Optional[_Iterable[_Union[_repair_model_pb2.RepairModel, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class WatchRepairModelRequest(_message.Message):
+    __slots__ = ("name", "after_revision")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    AFTER_REVISION_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    after_revision: int
+    def __init__(self, name: _Optional[str] = ..., after_revision: _Optional[int] = ...) -> None: ...
+
+class WatchRepairModelResponse(_message.Message):
+    __slots__ = ("repair_model",)
+    REPAIR_MODEL_FIELD_NUMBER: _ClassVar[int]
+    repair_model: _repair_model_pb2.RepairModel
+    def __init__(self, repair_model: _Optional[_Union[_repair_model_pb2.RepairModel, _Mapping]] = ...) -> None: ...
+
+class ListProductAliasesRequest(_message.Message):
+    __slots__ = ("dataset_version", "page_size", "page_token")
+    DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
+    PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
+    PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    dataset_version: str
+    page_size: int
+    page_token: str
+    def __init__(self, dataset_version: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ...) -> None: ...
+
+class ListProductAliasesResponse(_message.Message):
+    __slots__ = ("product_aliases", "next_page_token")
+    PRODUCT_ALIASES_FIELD_NUMBER: _ClassVar[int]
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
+    product_aliases: _containers.RepeatedCompositeFieldContainer[ProductAlias]
+    next_page_token: str
+    def __init__(self, product_aliases: _Optional[_Iterable[_Union[ProductAlias, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
+
+class ProductAlias(_message.Message):
+    __slots__ = ("alias_product_id", "product_id")
+    ALIAS_PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
+    alias_product_id: str
+    product_id: str
+    def __init__(self, alias_product_id: _Optional[str] = ..., product_id: _Optional[str] = ...) -> None: ...

@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from aisle.governance.v1 import governance_service_pb2 as aisle_dot_governance_dot_v1_dot_governance__service__pb2
+from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
 GRPC_VERSION = grpc.__version__
@@ -148,6 +149,146 @@ class GovernanceServiceStub:
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CollectUserEventsRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CollectUserEventsResponse.FromString,
                 _registered_method=True)
+        self.DiffDatasetVersions = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/DiffDatasetVersions',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.DiffDatasetVersionsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.DiffDatasetVersionsResponse.FromString,
+                _registered_method=True)
+        self.RollbackDataset = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/RollbackDataset',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.RollbackDatasetRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.RollbackDatasetResponse.FromString,
+                _registered_method=True)
+        self.GetRetentionPolicy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetRetentionPolicy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRetentionPolicyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRetentionPolicyResponse.FromString,
+                _registered_method=True)
+        self.UpdateRetentionPolicy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/UpdateRetentionPolicy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.UpdateRetentionPolicyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.UpdateRetentionPolicyResponse.FromString,
+                _registered_method=True)
+        self.VacuumDataset = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/VacuumDataset',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.VacuumDatasetRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.VacuumDatasetResponse.FromString,
+                _registered_method=True)
+        self.GetQualityHistory = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetQualityHistory',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetQualityHistoryRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetQualityHistoryResponse.FromString,
+                _registered_method=True)
+        self.ReleaseQuarantinedRows = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ReleaseQuarantinedRows',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ReleaseQuarantinedRowsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ReleaseQuarantinedRowsResponse.FromString,
+                _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/EraseSubject',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.EraseSubjectResponse.FromString,
+                _registered_method=True)
+        self.GetErasure = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetErasure',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetErasureRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetErasureResponse.FromString,
+                _registered_method=True)
+        self.ListErasures = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListErasures',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.FromString,
+                _registered_method=True)
+        self.WatchErasure = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchErasure',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureResponse.FromString,
+                _registered_method=True)
+        self.CreateRepairModel = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CreateRepairModel',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CreateRepairModelRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CreateRepairModelResponse.FromString,
+                _registered_method=True)
+        self.GetRepairModel = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetRepairModel',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRepairModelRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRepairModelResponse.FromString,
+                _registered_method=True)
+        self.ListRepairModels = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListRepairModels',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListRepairModelsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListRepairModelsResponse.FromString,
+                _registered_method=True)
+        self.WatchRepairModel = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchRepairModel',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchRepairModelRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchRepairModelResponse.FromString,
+                _registered_method=True)
+        self.ListProductAliases = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListProductAliases',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListProductAliasesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListProductAliasesResponse.FromString,
+                _registered_method=True)
+        self.BuildLabels = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/BuildLabels',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.BuildLabelsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.BuildLabelsResponse.FromString,
+                _registered_method=True)
+        self.GetLabelBuild = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetLabelBuild',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelBuildRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelBuildResponse.FromString,
+                _registered_method=True)
+        self.ListLabelBuilds = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListLabelBuilds',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelBuildsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelBuildsResponse.FromString,
+                _registered_method=True)
+        self.CancelLabelBuild = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CancelLabelBuild',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelBuildRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelBuildResponse.FromString,
+                _registered_method=True)
+        self.WatchLabelBuild = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchLabelBuild',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelBuildRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelBuildResponse.FromString,
+                _registered_method=True)
+        self.StartLabelReview = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/StartLabelReview',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.StartLabelReviewRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.StartLabelReviewResponse.FromString,
+                _registered_method=True)
+        self.GetLabelReview = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetLabelReview',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelReviewRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelReviewResponse.FromString,
+                _registered_method=True)
+        self.ListLabelReviews = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListLabelReviews',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelReviewsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelReviewsResponse.FromString,
+                _registered_method=True)
+        self.CancelLabelReview = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CancelLabelReview',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelReviewRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelReviewResponse.FromString,
+                _registered_method=True)
+        self.WatchLabelReview = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchLabelReview',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelReviewRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelReviewResponse.FromString,
+                _registered_method=True)
+        self.ListLabelSuspects = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListLabelSuspects',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelSuspectsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelSuspectsResponse.FromString,
+                _registered_method=True)
+        self.AcceptLabelFixes = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
+                request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
+                _registered_method=True)
 
 
 class GovernanceServiceServicer:
@@ -172,7 +313,7 @@ class GovernanceServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def ListDatasets(self, request, context):
-        """Lists datasets by name.
+        """Lists datasets by name, their rates of exchange and taxonomies left out.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -314,6 +455,221 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def DiffDatasetVersions(self, request, context):
+        """Compares two versions of a dataset: rows, schema, and each column's values with drift measures. FAILED_PRECONDITION
+        (VERSION_VACUUMED) when the files of one are gone. Reads both versions, so it takes as long as that.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RollbackDataset(self, request, context):
+        """Publishes a new version with the rows of an older one; nothing is taken back, and the next governance run starts from
+        the imports again. Publishes DatasetVersionPublished. FAILED_PRECONDITION when the version is the newest
+        (VERSION_IS_NEWEST) or its files are gone (VERSION_VACUUMED).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRetentionPolicy(self, request, context):
+        """Returns how long the versions of a dataset are kept; without a policy all are.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateRetentionPolicy(self, request, context):
+        """Sets how long the versions of a dataset are kept. Nothing is deleted before VacuumDataset.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def VacuumDataset(self, request, context):
+        """Deletes the files of versions that the policy no longer keeps; their records, reports and lineage stay. The newest
+        version, files shared with a kept version, and versions behind a model alias are never deleted. FAILED_PRECONDITION
+        (NO_RETENTION_POLICY) without a policy.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetQualityHistory(self, request, context):
+        """Returns the quality of a dataset's versions, newest first, with what is unusual in each beside the versions before it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReleaseQuarantinedRows(self, request, context):
+        """Lets rows that were put aside come back with the next run, with or without new values. A row released without new
+        values is excused from the rule that put it aside; one with new values passes through all rules again. NOT_FOUND for
+        a row that is not put aside, INVALID_ARGUMENT for a value that does not fit its column. All rows or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def EraseSubject(self, request, context):
+        """Deletes a person: user events at once, then, as jobs that survive a restart, every row in imports (source bytes
+        included), lists of rows put aside and all versions. Later imports and user events of the person are left out. A call
+        for a person whose erasure is under way answers with that one. Publishes SubjectErased.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetErasure(self, request, context):
+        """Returns the receipt of an erasure.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListErasures(self, request, context):
+        """Lists erasures, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchErasure(self, request, context):
+        """Streams an erasure at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CreateRepairModel(self, request, context):
+        """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
+        which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
+        of a row that the dataset does not hold.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRepairModel(self, request, context):
+        """Returns one repair model.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRepairModels(self, request, context):
+        """Lists the repair models of a dataset, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRepairModel(self, request, context):
+        """Streams a repair model at every change until its job ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListProductAliases(self, request, context):
+        """Lists which product ids were merged into which by `merge_near_duplicates`, in the order of the kept products.
+        FAILED_PRECONDITION (VERSION_VACUUMED) when the version's files are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def BuildLabels(self, request, context):
+        """Makes labels out of user events and has them published: a job that brings an import into a dataset of judgments, which takes
+        the place of the earlier labels from the same dataset of events, and starts a governance run over it. Publishes LabelsBuilt.
+        FAILED_PRECONDITION when a dataset has the wrong kind (WRONG_KIND) or a version's files are gone (VERSION_VACUUMED); the job
+        fails with NO_IMPRESSIONS when a click model has none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLabelBuild(self, request, context):
+        """Returns one build.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLabelBuilds(self, request, context):
+        """Lists the builds of a dataset, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelLabelBuild(self, request, context):
+        """Stops a build; nothing is imported. FAILED_PRECONDITION (BUILD_ENDED) when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchLabelBuild(self, request, context):
+        """Streams a build at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartLabelReview(self, request, context):
+        """Starts to look for labels that are probably wrong. Publishes LabelReviewCompleted. FAILED_PRECONDITION when the version holds
+        no judgments (WRONG_KIND) or its files are gone (VERSION_VACUUMED); the job fails with TOO_FEW_LABELS below 100 labels of 10
+        queries.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLabelReview(self, request, context):
+        """Returns one review.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLabelReviews(self, request, context):
+        """Lists the reviews of a dataset, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelLabelReview(self, request, context):
+        """Stops a review. FAILED_PRECONDITION (REVIEW_ENDED) when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchLabelReview(self, request, context):
+        """Streams a review at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListLabelSuspects(self, request, context):
+        """Lists the suspects of a review, the most suspect first; none before it has succeeded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptLabelFixes(self, request, context):
+        """Accepts fixes: from the next governance run on, the query and product of each suspect have the accepted grade with the source
+        `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
+        that the review does not hold. All or none.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GovernanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -426,6 +782,146 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.CollectUserEvents,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CollectUserEventsRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CollectUserEventsResponse.SerializeToString,
+            ),
+            'DiffDatasetVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffDatasetVersions,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.DiffDatasetVersionsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.DiffDatasetVersionsResponse.SerializeToString,
+            ),
+            'RollbackDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.RollbackDataset,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.RollbackDatasetRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.RollbackDatasetResponse.SerializeToString,
+            ),
+            'GetRetentionPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRetentionPolicy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRetentionPolicyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRetentionPolicyResponse.SerializeToString,
+            ),
+            'UpdateRetentionPolicy': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateRetentionPolicy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.UpdateRetentionPolicyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.UpdateRetentionPolicyResponse.SerializeToString,
+            ),
+            'VacuumDataset': grpc.unary_unary_rpc_method_handler(
+                    servicer.VacuumDataset,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.VacuumDatasetRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.VacuumDatasetResponse.SerializeToString,
+            ),
+            'GetQualityHistory': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetQualityHistory,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetQualityHistoryRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetQualityHistoryResponse.SerializeToString,
+            ),
+            'ReleaseQuarantinedRows': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReleaseQuarantinedRows,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ReleaseQuarantinedRowsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ReleaseQuarantinedRowsResponse.SerializeToString,
+            ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.EraseSubjectResponse.SerializeToString,
+            ),
+            'GetErasure': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetErasure,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetErasureRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetErasureResponse.SerializeToString,
+            ),
+            'ListErasures': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListErasures,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'WatchErasure': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchErasure,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureResponse.SerializeToString,
+            ),
+            'CreateRepairModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateRepairModel,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CreateRepairModelRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.CreateRepairModelResponse.SerializeToString,
+            ),
+            'GetRepairModel': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRepairModel,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRepairModelRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRepairModelResponse.SerializeToString,
+            ),
+            'ListRepairModels': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRepairModels,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListRepairModelsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListRepairModelsResponse.SerializeToString,
+            ),
+            'WatchRepairModel': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRepairModel,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchRepairModelRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchRepairModelResponse.SerializeToString,
+            ),
+            'ListProductAliases': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListProductAliases,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListProductAliasesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListProductAliasesResponse.SerializeToString,
+            ),
+            'BuildLabels': grpc.unary_unary_rpc_method_handler(
+                    servicer.BuildLabels,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.BuildLabelsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.BuildLabelsResponse.SerializeToString,
+            ),
+            'GetLabelBuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLabelBuild,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelBuildRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelBuildResponse.SerializeToString,
+            ),
+            'ListLabelBuilds': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLabelBuilds,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelBuildsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelBuildsResponse.SerializeToString,
+            ),
+            'CancelLabelBuild': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelLabelBuild,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelBuildRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelBuildResponse.SerializeToString,
+            ),
+            'WatchLabelBuild': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLabelBuild,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelBuildRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelBuildResponse.SerializeToString,
+            ),
+            'StartLabelReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartLabelReview,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.StartLabelReviewRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.StartLabelReviewResponse.SerializeToString,
+            ),
+            'GetLabelReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLabelReview,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelReviewRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelReviewResponse.SerializeToString,
+            ),
+            'ListLabelReviews': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLabelReviews,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelReviewsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelReviewsResponse.SerializeToString,
+            ),
+            'CancelLabelReview': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelLabelReview,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelReviewRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelReviewResponse.SerializeToString,
+            ),
+            'WatchLabelReview': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchLabelReview,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelReviewRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelReviewResponse.SerializeToString,
+            ),
+            'ListLabelSuspects': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListLabelSuspects,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelSuspectsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelSuspectsResponse.SerializeToString,
+            ),
+            'AcceptLabelFixes': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptLabelFixes,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1026,6 +1522,762 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/CollectUserEvents',
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.CollectUserEventsRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.CollectUserEventsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffDatasetVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/DiffDatasetVersions',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.DiffDatasetVersionsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.DiffDatasetVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RollbackDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/RollbackDataset',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.RollbackDatasetRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.RollbackDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRetentionPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetRetentionPolicy',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRetentionPolicyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRetentionPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateRetentionPolicy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/UpdateRetentionPolicy',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.UpdateRetentionPolicyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.UpdateRetentionPolicyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def VacuumDataset(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/VacuumDataset',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.VacuumDatasetRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.VacuumDatasetResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetQualityHistory(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetQualityHistory',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetQualityHistoryRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetQualityHistoryResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReleaseQuarantinedRows(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ReleaseQuarantinedRows',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ReleaseQuarantinedRowsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ReleaseQuarantinedRowsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/EraseSubject',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.EraseSubjectRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.EraseSubjectResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetErasure',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetErasureRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListErasures(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListErasures',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchErasure',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateRepairModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CreateRepairModel',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.CreateRepairModelRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.CreateRepairModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRepairModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetRepairModel',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRepairModelRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.GetRepairModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRepairModels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListRepairModels',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListRepairModelsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListRepairModelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRepairModel(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchRepairModel',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchRepairModelRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchRepairModelResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListProductAliases(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListProductAliases',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListProductAliasesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListProductAliasesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BuildLabels(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/BuildLabels',
+            aisle_dot_governance_dot_v1_dot_label__pb2.BuildLabelsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.BuildLabelsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLabelBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetLabelBuild',
+            aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelBuildRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLabelBuilds(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListLabelBuilds',
+            aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelBuildsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelBuildsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelLabelBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CancelLabelBuild',
+            aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelBuildRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLabelBuild(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchLabelBuild',
+            aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelBuildRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelBuildResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartLabelReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/StartLabelReview',
+            aisle_dot_governance_dot_v1_dot_label__pb2.StartLabelReviewRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.StartLabelReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLabelReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetLabelReview',
+            aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelReviewRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.GetLabelReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLabelReviews(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListLabelReviews',
+            aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelReviewsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelReviewsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelLabelReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CancelLabelReview',
+            aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelReviewRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.CancelLabelReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchLabelReview(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchLabelReview',
+            aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelReviewRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.WatchLabelReviewResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListLabelSuspects(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListLabelSuspects',
+            aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelSuspectsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.ListLabelSuspectsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptLabelFixes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
+            aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
             options,
             channel_credentials,
             insecure,

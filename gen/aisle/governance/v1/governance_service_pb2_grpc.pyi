@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from aisle.governance.v1 import governance_service_pb2 as _governance_service_pb2
+from aisle.governance.v1 import label_pb2 as _label_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
@@ -42,7 +43,7 @@ class GovernanceServiceStub:
     GetDataset: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.GetDatasetRequest, _governance_service_pb2.GetDatasetResponse]
     """Returns one dataset."""
     ListDatasets: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListDatasetsRequest, _governance_service_pb2.ListDatasetsResponse]
-    """Lists datasets by name."""
+    """Lists datasets by name, their rates of exchange and taxonomies left out."""
     CreateContract: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.CreateContractRequest, _governance_service_pb2.CreateContractResponse]
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]
@@ -87,6 +88,91 @@ class GovernanceServiceStub:
     """Takes in what shoppers did; at most 1,000 events a call. Good events are kept, each bad one is answered with its
     index and reason. Publishes UserEventsCollected.
     """
+    DiffDatasetVersions: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.DiffDatasetVersionsRequest, _governance_service_pb2.DiffDatasetVersionsResponse]
+    """Compares two versions of a dataset: rows, schema, and each column's values with drift measures. FAILED_PRECONDITION
+    (VERSION_VACUUMED) when the files of one are gone. Reads both versions, so it takes as long as that.
+    """
+    RollbackDataset: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.RollbackDatasetRequest, _governance_service_pb2.RollbackDatasetResponse]
+    """Publishes a new version with the rows of an older one; nothing is taken back, and the next governance run starts from
+    the imports again. Publishes DatasetVersionPublished. FAILED_PRECONDITION when the version is the newest
+    (VERSION_IS_NEWEST) or its files are gone (VERSION_VACUUMED).
+    """
+    GetRetentionPolicy: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.GetRetentionPolicyRequest, _governance_service_pb2.GetRetentionPolicyResponse]
+    """Returns how long the versions of a dataset are kept; without a policy all are."""
+    UpdateRetentionPolicy: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.UpdateRetentionPolicyRequest, _governance_service_pb2.UpdateRetentionPolicyResponse]
+    """Sets how long the versions of a dataset are kept. Nothing is deleted before VacuumDataset."""
+    VacuumDataset: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.VacuumDatasetRequest, _governance_service_pb2.VacuumDatasetResponse]
+    """Deletes the files of versions that the policy no longer keeps; their records, reports and lineage stay. The newest
+    version, files shared with a kept version, and versions behind a model alias are never deleted. FAILED_PRECONDITION
+    (NO_RETENTION_POLICY) without a policy.
+    """
+    GetQualityHistory: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.GetQualityHistoryRequest, _governance_service_pb2.GetQualityHistoryResponse]
+    """Returns the quality of a dataset's versions, newest first, with what is unusual in each beside the versions before it."""
+    ReleaseQuarantinedRows: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ReleaseQuarantinedRowsRequest, _governance_service_pb2.ReleaseQuarantinedRowsResponse]
+    """Lets rows that were put aside come back with the next run, with or without new values. A row released without new
+    values is excused from the rule that put it aside; one with new values passes through all rules again. NOT_FOUND for
+    a row that is not put aside, INVALID_ARGUMENT for a value that does not fit its column. All rows or none.
+    """
+    EraseSubject: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.EraseSubjectRequest, _governance_service_pb2.EraseSubjectResponse]
+    """Deletes a person: user events at once, then, as jobs that survive a restart, every row in imports (source bytes
+    included), lists of rows put aside and all versions. Later imports and user events of the person are left out. A call
+    for a person whose erasure is under way answers with that one. Publishes SubjectErased.
+    """
+    GetErasure: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.GetErasureRequest, _governance_service_pb2.GetErasureResponse]
+    """Returns the receipt of an erasure."""
+    ListErasures: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]
+    """Lists erasures, newest first."""
+    WatchErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]
+    """Streams an erasure at every change until it ends; starts with its present state."""
+    CreateRepairModel: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]
+    """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
+    which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
+    of a row that the dataset does not hold.
+    """
+    GetRepairModel: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.GetRepairModelRequest, _governance_service_pb2.GetRepairModelResponse]
+    """Returns one repair model."""
+    ListRepairModels: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListRepairModelsRequest, _governance_service_pb2.ListRepairModelsResponse]
+    """Lists the repair models of a dataset, newest first."""
+    WatchRepairModel: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.WatchRepairModelRequest, _governance_service_pb2.WatchRepairModelResponse]
+    """Streams a repair model at every change until its job ends; starts with its present state."""
+    ListProductAliases: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListProductAliasesRequest, _governance_service_pb2.ListProductAliasesResponse]
+    """Lists which product ids were merged into which by `merge_near_duplicates`, in the order of the kept products.
+    FAILED_PRECONDITION (VERSION_VACUUMED) when the version's files are gone.
+    """
+    BuildLabels: _grpc.UnaryUnaryMultiCallable[_label_pb2.BuildLabelsRequest, _label_pb2.BuildLabelsResponse]
+    """Makes labels out of user events and has them published: a job that brings an import into a dataset of judgments, which takes
+    the place of the earlier labels from the same dataset of events, and starts a governance run over it. Publishes LabelsBuilt.
+    FAILED_PRECONDITION when a dataset has the wrong kind (WRONG_KIND) or a version's files are gone (VERSION_VACUUMED); the job
+    fails with NO_IMPRESSIONS when a click model has none.
+    """
+    GetLabelBuild: _grpc.UnaryUnaryMultiCallable[_label_pb2.GetLabelBuildRequest, _label_pb2.GetLabelBuildResponse]
+    """Returns one build."""
+    ListLabelBuilds: _grpc.UnaryUnaryMultiCallable[_label_pb2.ListLabelBuildsRequest, _label_pb2.ListLabelBuildsResponse]
+    """Lists the builds of a dataset, newest first."""
+    CancelLabelBuild: _grpc.UnaryUnaryMultiCallable[_label_pb2.CancelLabelBuildRequest, _label_pb2.CancelLabelBuildResponse]
+    """Stops a build; nothing is imported. FAILED_PRECONDITION (BUILD_ENDED) when it has ended."""
+    WatchLabelBuild: _grpc.UnaryStreamMultiCallable[_label_pb2.WatchLabelBuildRequest, _label_pb2.WatchLabelBuildResponse]
+    """Streams a build at every change until it ends; starts with its present state."""
+    StartLabelReview: _grpc.UnaryUnaryMultiCallable[_label_pb2.StartLabelReviewRequest, _label_pb2.StartLabelReviewResponse]
+    """Starts to look for labels that are probably wrong. Publishes LabelReviewCompleted. FAILED_PRECONDITION when the version holds
+    no judgments (WRONG_KIND) or its files are gone (VERSION_VACUUMED); the job fails with TOO_FEW_LABELS below 100 labels of 10
+    queries.
+    """
+    GetLabelReview: _grpc.UnaryUnaryMultiCallable[_label_pb2.GetLabelReviewRequest, _label_pb2.GetLabelReviewResponse]
+    """Returns one review."""
+    ListLabelReviews: _grpc.UnaryUnaryMultiCallable[_label_pb2.ListLabelReviewsRequest, _label_pb2.ListLabelReviewsResponse]
+    """Lists the reviews of a dataset, newest first."""
+    CancelLabelReview: _grpc.UnaryUnaryMultiCallable[_label_pb2.CancelLabelReviewRequest, _label_pb2.CancelLabelReviewResponse]
+    """Stops a review. FAILED_PRECONDITION (REVIEW_ENDED) when it has ended."""
+    WatchLabelReview: _grpc.UnaryStreamMultiCallable[_label_pb2.WatchLabelReviewRequest, _label_pb2.WatchLabelReviewResponse]
+    """Streams a review at every change until it ends; starts with its present state."""
+    ListLabelSuspects: _grpc.UnaryUnaryMultiCallable[_label_pb2.ListLabelSuspectsRequest, _label_pb2.ListLabelSuspectsResponse]
+    """Lists the suspects of a review, the most suspect first; none before it has succeeded."""
+    AcceptLabelFixes: _grpc.UnaryUnaryMultiCallable[_label_pb2.AcceptLabelFixesRequest, _label_pb2.AcceptLabelFixesResponse]
+    """Accepts fixes: from the next governance run on, the query and product of each suspect have the accepted grade with the source
+    `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
+    that the review does not hold. All or none.
+    """
 
 @_typing.type_check_only
 class GovernanceServiceAsyncStub(GovernanceServiceStub):
@@ -102,7 +188,7 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     GetDataset: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.GetDatasetRequest, _governance_service_pb2.GetDatasetResponse]  # type: ignore[assignment]
     """Returns one dataset."""
     ListDatasets: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListDatasetsRequest, _governance_service_pb2.ListDatasetsResponse]  # type: ignore[assignment]
-    """Lists datasets by name."""
+    """Lists datasets by name, their rates of exchange and taxonomies left out."""
     CreateContract: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.CreateContractRequest, _governance_service_pb2.CreateContractResponse]  # type: ignore[assignment]
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]  # type: ignore[assignment]
@@ -147,6 +233,91 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Takes in what shoppers did; at most 1,000 events a call. Good events are kept, each bad one is answered with its
     index and reason. Publishes UserEventsCollected.
     """
+    DiffDatasetVersions: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.DiffDatasetVersionsRequest, _governance_service_pb2.DiffDatasetVersionsResponse]  # type: ignore[assignment]
+    """Compares two versions of a dataset: rows, schema, and each column's values with drift measures. FAILED_PRECONDITION
+    (VERSION_VACUUMED) when the files of one are gone. Reads both versions, so it takes as long as that.
+    """
+    RollbackDataset: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.RollbackDatasetRequest, _governance_service_pb2.RollbackDatasetResponse]  # type: ignore[assignment]
+    """Publishes a new version with the rows of an older one; nothing is taken back, and the next governance run starts from
+    the imports again. Publishes DatasetVersionPublished. FAILED_PRECONDITION when the version is the newest
+    (VERSION_IS_NEWEST) or its files are gone (VERSION_VACUUMED).
+    """
+    GetRetentionPolicy: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.GetRetentionPolicyRequest, _governance_service_pb2.GetRetentionPolicyResponse]  # type: ignore[assignment]
+    """Returns how long the versions of a dataset are kept; without a policy all are."""
+    UpdateRetentionPolicy: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.UpdateRetentionPolicyRequest, _governance_service_pb2.UpdateRetentionPolicyResponse]  # type: ignore[assignment]
+    """Sets how long the versions of a dataset are kept. Nothing is deleted before VacuumDataset."""
+    VacuumDataset: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.VacuumDatasetRequest, _governance_service_pb2.VacuumDatasetResponse]  # type: ignore[assignment]
+    """Deletes the files of versions that the policy no longer keeps; their records, reports and lineage stay. The newest
+    version, files shared with a kept version, and versions behind a model alias are never deleted. FAILED_PRECONDITION
+    (NO_RETENTION_POLICY) without a policy.
+    """
+    GetQualityHistory: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.GetQualityHistoryRequest, _governance_service_pb2.GetQualityHistoryResponse]  # type: ignore[assignment]
+    """Returns the quality of a dataset's versions, newest first, with what is unusual in each beside the versions before it."""
+    ReleaseQuarantinedRows: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ReleaseQuarantinedRowsRequest, _governance_service_pb2.ReleaseQuarantinedRowsResponse]  # type: ignore[assignment]
+    """Lets rows that were put aside come back with the next run, with or without new values. A row released without new
+    values is excused from the rule that put it aside; one with new values passes through all rules again. NOT_FOUND for
+    a row that is not put aside, INVALID_ARGUMENT for a value that does not fit its column. All rows or none.
+    """
+    EraseSubject: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.EraseSubjectRequest, _governance_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
+    """Deletes a person: user events at once, then, as jobs that survive a restart, every row in imports (source bytes
+    included), lists of rows put aside and all versions. Later imports and user events of the person are left out. A call
+    for a person whose erasure is under way answers with that one. Publishes SubjectErased.
+    """
+    GetErasure: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.GetErasureRequest, _governance_service_pb2.GetErasureResponse]  # type: ignore[assignment]
+    """Returns the receipt of an erasure."""
+    ListErasures: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
+    """Lists erasures, newest first."""
+    WatchErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]  # type: ignore[assignment]
+    """Streams an erasure at every change until it ends; starts with its present state."""
+    CreateRepairModel: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]  # type: ignore[assignment]
+    """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
+    which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
+    of a row that the dataset does not hold.
+    """
+    GetRepairModel: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.GetRepairModelRequest, _governance_service_pb2.GetRepairModelResponse]  # type: ignore[assignment]
+    """Returns one repair model."""
+    ListRepairModels: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListRepairModelsRequest, _governance_service_pb2.ListRepairModelsResponse]  # type: ignore[assignment]
+    """Lists the repair models of a dataset, newest first."""
+    WatchRepairModel: _aio.UnaryStreamMultiCallable[_governance_service_pb2.WatchRepairModelRequest, _governance_service_pb2.WatchRepairModelResponse]  # type: ignore[assignment]
+    """Streams a repair model at every change until its job ends; starts with its present state."""
+    ListProductAliases: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListProductAliasesRequest, _governance_service_pb2.ListProductAliasesResponse]  # type: ignore[assignment]
+    """Lists which product ids were merged into which by `merge_near_duplicates`, in the order of the kept products.
+    FAILED_PRECONDITION (VERSION_VACUUMED) when the version's files are gone.
+    """
+    BuildLabels: _aio.UnaryUnaryMultiCallable[_label_pb2.BuildLabelsRequest, _label_pb2.BuildLabelsResponse]  # type: ignore[assignment]
+    """Makes labels out of user events and has them published: a job that brings an import into a dataset of judgments, which takes
+    the place of the earlier labels from the same dataset of events, and starts a governance run over it. Publishes LabelsBuilt.
+    FAILED_PRECONDITION when a dataset has the wrong kind (WRONG_KIND) or a version's files are gone (VERSION_VACUUMED); the job
+    fails with NO_IMPRESSIONS when a click model has none.
+    """
+    GetLabelBuild: _aio.UnaryUnaryMultiCallable[_label_pb2.GetLabelBuildRequest, _label_pb2.GetLabelBuildResponse]  # type: ignore[assignment]
+    """Returns one build."""
+    ListLabelBuilds: _aio.UnaryUnaryMultiCallable[_label_pb2.ListLabelBuildsRequest, _label_pb2.ListLabelBuildsResponse]  # type: ignore[assignment]
+    """Lists the builds of a dataset, newest first."""
+    CancelLabelBuild: _aio.UnaryUnaryMultiCallable[_label_pb2.CancelLabelBuildRequest, _label_pb2.CancelLabelBuildResponse]  # type: ignore[assignment]
+    """Stops a build; nothing is imported. FAILED_PRECONDITION (BUILD_ENDED) when it has ended."""
+    WatchLabelBuild: _aio.UnaryStreamMultiCallable[_label_pb2.WatchLabelBuildRequest, _label_pb2.WatchLabelBuildResponse]  # type: ignore[assignment]
+    """Streams a build at every change until it ends; starts with its present state."""
+    StartLabelReview: _aio.UnaryUnaryMultiCallable[_label_pb2.StartLabelReviewRequest, _label_pb2.StartLabelReviewResponse]  # type: ignore[assignment]
+    """Starts to look for labels that are probably wrong. Publishes LabelReviewCompleted. FAILED_PRECONDITION when the version holds
+    no judgments (WRONG_KIND) or its files are gone (VERSION_VACUUMED); the job fails with TOO_FEW_LABELS below 100 labels of 10
+    queries.
+    """
+    GetLabelReview: _aio.UnaryUnaryMultiCallable[_label_pb2.GetLabelReviewRequest, _label_pb2.GetLabelReviewResponse]  # type: ignore[assignment]
+    """Returns one review."""
+    ListLabelReviews: _aio.UnaryUnaryMultiCallable[_label_pb2.ListLabelReviewsRequest, _label_pb2.ListLabelReviewsResponse]  # type: ignore[assignment]
+    """Lists the reviews of a dataset, newest first."""
+    CancelLabelReview: _aio.UnaryUnaryMultiCallable[_label_pb2.CancelLabelReviewRequest, _label_pb2.CancelLabelReviewResponse]  # type: ignore[assignment]
+    """Stops a review. FAILED_PRECONDITION (REVIEW_ENDED) when it has ended."""
+    WatchLabelReview: _aio.UnaryStreamMultiCallable[_label_pb2.WatchLabelReviewRequest, _label_pb2.WatchLabelReviewResponse]  # type: ignore[assignment]
+    """Streams a review at every change until it ends; starts with its present state."""
+    ListLabelSuspects: _aio.UnaryUnaryMultiCallable[_label_pb2.ListLabelSuspectsRequest, _label_pb2.ListLabelSuspectsResponse]  # type: ignore[assignment]
+    """Lists the suspects of a review, the most suspect first; none before it has succeeded."""
+    AcceptLabelFixes: _aio.UnaryUnaryMultiCallable[_label_pb2.AcceptLabelFixesRequest, _label_pb2.AcceptLabelFixesResponse]  # type: ignore[assignment]
+    """Accepts fixes: from the next governance run on, the query and product of each suspect have the accepted grade with the source
+    `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
+    that the review does not hold. All or none.
+    """
 
 class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """GovernanceService turns a shop's raw data into trusted, labelled, versioned data.
@@ -177,7 +348,7 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _governance_service_pb2.ListDatasetsRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_governance_service_pb2.ListDatasetsResponse, _abc.Awaitable[_governance_service_pb2.ListDatasetsResponse]]:
-        """Lists datasets by name."""
+        """Lists datasets by name, their rates of exchange and taxonomies left out."""
 
     @_abc_1.abstractmethod
     def CreateContract(
@@ -335,6 +506,259 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_governance_service_pb2.CollectUserEventsResponse, _abc.Awaitable[_governance_service_pb2.CollectUserEventsResponse]]:
         """Takes in what shoppers did; at most 1,000 events a call. Good events are kept, each bad one is answered with its
         index and reason. Publishes UserEventsCollected.
+        """
+
+    @_abc_1.abstractmethod
+    def DiffDatasetVersions(
+        self,
+        request: _governance_service_pb2.DiffDatasetVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.DiffDatasetVersionsResponse, _abc.Awaitable[_governance_service_pb2.DiffDatasetVersionsResponse]]:
+        """Compares two versions of a dataset: rows, schema, and each column's values with drift measures. FAILED_PRECONDITION
+        (VERSION_VACUUMED) when the files of one are gone. Reads both versions, so it takes as long as that.
+        """
+
+    @_abc_1.abstractmethod
+    def RollbackDataset(
+        self,
+        request: _governance_service_pb2.RollbackDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.RollbackDatasetResponse, _abc.Awaitable[_governance_service_pb2.RollbackDatasetResponse]]:
+        """Publishes a new version with the rows of an older one; nothing is taken back, and the next governance run starts from
+        the imports again. Publishes DatasetVersionPublished. FAILED_PRECONDITION when the version is the newest
+        (VERSION_IS_NEWEST) or its files are gone (VERSION_VACUUMED).
+        """
+
+    @_abc_1.abstractmethod
+    def GetRetentionPolicy(
+        self,
+        request: _governance_service_pb2.GetRetentionPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.GetRetentionPolicyResponse, _abc.Awaitable[_governance_service_pb2.GetRetentionPolicyResponse]]:
+        """Returns how long the versions of a dataset are kept; without a policy all are."""
+
+    @_abc_1.abstractmethod
+    def UpdateRetentionPolicy(
+        self,
+        request: _governance_service_pb2.UpdateRetentionPolicyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.UpdateRetentionPolicyResponse, _abc.Awaitable[_governance_service_pb2.UpdateRetentionPolicyResponse]]:
+        """Sets how long the versions of a dataset are kept. Nothing is deleted before VacuumDataset."""
+
+    @_abc_1.abstractmethod
+    def VacuumDataset(
+        self,
+        request: _governance_service_pb2.VacuumDatasetRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.VacuumDatasetResponse, _abc.Awaitable[_governance_service_pb2.VacuumDatasetResponse]]:
+        """Deletes the files of versions that the policy no longer keeps; their records, reports and lineage stay. The newest
+        version, files shared with a kept version, and versions behind a model alias are never deleted. FAILED_PRECONDITION
+        (NO_RETENTION_POLICY) without a policy.
+        """
+
+    @_abc_1.abstractmethod
+    def GetQualityHistory(
+        self,
+        request: _governance_service_pb2.GetQualityHistoryRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.GetQualityHistoryResponse, _abc.Awaitable[_governance_service_pb2.GetQualityHistoryResponse]]:
+        """Returns the quality of a dataset's versions, newest first, with what is unusual in each beside the versions before it."""
+
+    @_abc_1.abstractmethod
+    def ReleaseQuarantinedRows(
+        self,
+        request: _governance_service_pb2.ReleaseQuarantinedRowsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.ReleaseQuarantinedRowsResponse, _abc.Awaitable[_governance_service_pb2.ReleaseQuarantinedRowsResponse]]:
+        """Lets rows that were put aside come back with the next run, with or without new values. A row released without new
+        values is excused from the rule that put it aside; one with new values passes through all rules again. NOT_FOUND for
+        a row that is not put aside, INVALID_ARGUMENT for a value that does not fit its column. All rows or none.
+        """
+
+    @_abc_1.abstractmethod
+    def EraseSubject(
+        self,
+        request: _governance_service_pb2.EraseSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.EraseSubjectResponse, _abc.Awaitable[_governance_service_pb2.EraseSubjectResponse]]:
+        """Deletes a person: user events at once, then, as jobs that survive a restart, every row in imports (source bytes
+        included), lists of rows put aside and all versions. Later imports and user events of the person are left out. A call
+        for a person whose erasure is under way answers with that one. Publishes SubjectErased.
+        """
+
+    @_abc_1.abstractmethod
+    def GetErasure(
+        self,
+        request: _governance_service_pb2.GetErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.GetErasureResponse, _abc.Awaitable[_governance_service_pb2.GetErasureResponse]]:
+        """Returns the receipt of an erasure."""
+
+    @_abc_1.abstractmethod
+    def ListErasures(
+        self,
+        request: _governance_service_pb2.ListErasuresRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.ListErasuresResponse, _abc.Awaitable[_governance_service_pb2.ListErasuresResponse]]:
+        """Lists erasures, newest first."""
+
+    @_abc_1.abstractmethod
+    def WatchErasure(
+        self,
+        request: _governance_service_pb2.WatchErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.WatchErasureResponse], _abc.AsyncIterator[_governance_service_pb2.WatchErasureResponse]]:
+        """Streams an erasure at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def CreateRepairModel(
+        self,
+        request: _governance_service_pb2.CreateRepairModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.CreateRepairModelResponse, _abc.Awaitable[_governance_service_pb2.CreateRepairModelResponse]]:
+        """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
+        which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
+        of a row that the dataset does not hold.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRepairModel(
+        self,
+        request: _governance_service_pb2.GetRepairModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.GetRepairModelResponse, _abc.Awaitable[_governance_service_pb2.GetRepairModelResponse]]:
+        """Returns one repair model."""
+
+    @_abc_1.abstractmethod
+    def ListRepairModels(
+        self,
+        request: _governance_service_pb2.ListRepairModelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.ListRepairModelsResponse, _abc.Awaitable[_governance_service_pb2.ListRepairModelsResponse]]:
+        """Lists the repair models of a dataset, newest first."""
+
+    @_abc_1.abstractmethod
+    def WatchRepairModel(
+        self,
+        request: _governance_service_pb2.WatchRepairModelRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.WatchRepairModelResponse], _abc.AsyncIterator[_governance_service_pb2.WatchRepairModelResponse]]:
+        """Streams a repair model at every change until its job ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def ListProductAliases(
+        self,
+        request: _governance_service_pb2.ListProductAliasesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_governance_service_pb2.ListProductAliasesResponse, _abc.Awaitable[_governance_service_pb2.ListProductAliasesResponse]]:
+        """Lists which product ids were merged into which by `merge_near_duplicates`, in the order of the kept products.
+        FAILED_PRECONDITION (VERSION_VACUUMED) when the version's files are gone.
+        """
+
+    @_abc_1.abstractmethod
+    def BuildLabels(
+        self,
+        request: _label_pb2.BuildLabelsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.BuildLabelsResponse, _abc.Awaitable[_label_pb2.BuildLabelsResponse]]:
+        """Makes labels out of user events and has them published: a job that brings an import into a dataset of judgments, which takes
+        the place of the earlier labels from the same dataset of events, and starts a governance run over it. Publishes LabelsBuilt.
+        FAILED_PRECONDITION when a dataset has the wrong kind (WRONG_KIND) or a version's files are gone (VERSION_VACUUMED); the job
+        fails with NO_IMPRESSIONS when a click model has none.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLabelBuild(
+        self,
+        request: _label_pb2.GetLabelBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.GetLabelBuildResponse, _abc.Awaitable[_label_pb2.GetLabelBuildResponse]]:
+        """Returns one build."""
+
+    @_abc_1.abstractmethod
+    def ListLabelBuilds(
+        self,
+        request: _label_pb2.ListLabelBuildsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.ListLabelBuildsResponse, _abc.Awaitable[_label_pb2.ListLabelBuildsResponse]]:
+        """Lists the builds of a dataset, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelLabelBuild(
+        self,
+        request: _label_pb2.CancelLabelBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.CancelLabelBuildResponse, _abc.Awaitable[_label_pb2.CancelLabelBuildResponse]]:
+        """Stops a build; nothing is imported. FAILED_PRECONDITION (BUILD_ENDED) when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchLabelBuild(
+        self,
+        request: _label_pb2.WatchLabelBuildRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_label_pb2.WatchLabelBuildResponse], _abc.AsyncIterator[_label_pb2.WatchLabelBuildResponse]]:
+        """Streams a build at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def StartLabelReview(
+        self,
+        request: _label_pb2.StartLabelReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.StartLabelReviewResponse, _abc.Awaitable[_label_pb2.StartLabelReviewResponse]]:
+        """Starts to look for labels that are probably wrong. Publishes LabelReviewCompleted. FAILED_PRECONDITION when the version holds
+        no judgments (WRONG_KIND) or its files are gone (VERSION_VACUUMED); the job fails with TOO_FEW_LABELS below 100 labels of 10
+        queries.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLabelReview(
+        self,
+        request: _label_pb2.GetLabelReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.GetLabelReviewResponse, _abc.Awaitable[_label_pb2.GetLabelReviewResponse]]:
+        """Returns one review."""
+
+    @_abc_1.abstractmethod
+    def ListLabelReviews(
+        self,
+        request: _label_pb2.ListLabelReviewsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.ListLabelReviewsResponse, _abc.Awaitable[_label_pb2.ListLabelReviewsResponse]]:
+        """Lists the reviews of a dataset, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelLabelReview(
+        self,
+        request: _label_pb2.CancelLabelReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.CancelLabelReviewResponse, _abc.Awaitable[_label_pb2.CancelLabelReviewResponse]]:
+        """Stops a review. FAILED_PRECONDITION (REVIEW_ENDED) when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchLabelReview(
+        self,
+        request: _label_pb2.WatchLabelReviewRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_label_pb2.WatchLabelReviewResponse], _abc.AsyncIterator[_label_pb2.WatchLabelReviewResponse]]:
+        """Streams a review at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def ListLabelSuspects(
+        self,
+        request: _label_pb2.ListLabelSuspectsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.ListLabelSuspectsResponse, _abc.Awaitable[_label_pb2.ListLabelSuspectsResponse]]:
+        """Lists the suspects of a review, the most suspect first; none before it has succeeded."""
+
+    @_abc_1.abstractmethod
+    def AcceptLabelFixes(
+        self,
+        request: _label_pb2.AcceptLabelFixesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_label_pb2.AcceptLabelFixesResponse, _abc.Awaitable[_label_pb2.AcceptLabelFixesResponse]]:
+        """Accepts fixes: from the next governance run on, the query and product of each suspect have the accepted grade with the source
+        `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
+        that the review does not hold. All or none.
         """
 
 def add_GovernanceServiceServicer_to_server(servicer: GovernanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,3 +1,4 @@
+from aisle.pipeline.v1 import cleaning_rules_pb2 as _cleaning_rules_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -55,12 +56,26 @@ class GovernanceStage(_message.Message):
     def __init__(self, dataset_runs: _Optional[_Iterable[_Union[DatasetRun, _Mapping]]] = ...) -> None: ...
 
 class DatasetRun(_message.Message):
-    __slots__ = ("dataset", "disabled_rules")
+    __slots__ = ("dataset", "disabled_rules", "cleaning", "currency_rates")
     DATASET_FIELD_NUMBER: _ClassVar[int]
     DISABLED_RULES_FIELD_NUMBER: _ClassVar[int]
+    CLEANING_FIELD_NUMBER: _ClassVar[int]
+    CURRENCY_RATES_FIELD_NUMBER: _ClassVar[int]
     dataset: str
     disabled_rules: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, dataset: _Optional[str] = ..., disabled_rules: _Optional[_Iterable[str]] = ...) -> None: ...
+    cleaning: _cleaning_rules_pb2.CleaningRules
+    currency_rates: _containers.RepeatedCompositeFieldContainer[CurrencyRate]
+    def __init__(self, dataset: _Optional[str] = ..., disabled_rules: _Optional[_Iterable[str]] = ..., cleaning: _Optional[_Union[_cleaning_rules_pb2.CleaningRules, _Mapping]] = ..., currency_rates: _Optional[_Iterable[_Union[CurrencyRate, _Mapping]]] = ...) -> None: ...
+
+class CurrencyRate(_message.Message):
+    __slots__ = ("currency", "date", "rate")
+    CURRENCY_FIELD_NUMBER: _ClassVar[int]
+    DATE_FIELD_NUMBER: _ClassVar[int]
+    RATE_FIELD_NUMBER: _ClassVar[int]
+    currency: str
+    date: str
+    rate: float
+    def __init__(self, currency: _Optional[str] = ..., date: _Optional[str] = ..., rate: _Optional[float] = ...) -> None: ...
 
 class TaskSpec(_message.Message):
     __slots__ = ("kind", "dataset", "weight")

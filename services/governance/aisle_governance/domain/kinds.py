@@ -11,8 +11,13 @@ SOURCE_MEMBER = "_source_member"
 TIME_IS_UTC = "_time_is_utc"
 CONTENT_KEY = "_content_key"
 LABEL_ROWS = "_label_rows"
+ORIGINAL = "_original"
+ALIASES = "_aliases"
 
 MAX_GRADE = 3.0
+REVIEW, HUMAN = "review", "human"
+LABEL_SOURCES = (REVIEW, HUMAN, "purchase", "cart", "click_model", "rule")
+"""Where a label may come from, the one to be believed first in front; `review` is a correction that a person accepted."""
 
 
 class DatasetKind(StrEnum):
@@ -59,6 +64,10 @@ CANONICAL: dict[DatasetKind, tuple[CanonicalColumn, ...]] = {
         CanonicalColumn("price", _NUM),
         CanonicalColumn("currency"),
         CanonicalColumn("image_url"),
+        CanonicalColumn("gtin", is_id=True),
+        CanonicalColumn("colour", free_text=True),
+        CanonicalColumn("size", free_text=True),
+        CanonicalColumn("price_text"),
     ),
     DatasetKind.JUDGMENTS: (
         CanonicalColumn("query", required=True, free_text=True),
@@ -68,6 +77,8 @@ CANONICAL: dict[DatasetKind, tuple[CanonicalColumn, ...]] = {
         CanonicalColumn("description", free_text=True),
         CanonicalColumn("grade", _NUM, required=True),
         CanonicalColumn("grade_variance", _NUM),
+        CanonicalColumn("rater_id", is_id=True),
+        CanonicalColumn("label_source"),
     ),
     DatasetKind.ORDERS: (
         CanonicalColumn("order_id", required=True, is_id=True),
@@ -95,33 +106,61 @@ CANONICAL: dict[DatasetKind, tuple[CanonicalColumn, ...]] = {
 """Columns that a source can feed, in their published order."""
 
 LABELS: dict[DatasetKind, tuple[CanonicalColumn, ...]] = {
-    DatasetKind.JUDGMENTS: (CanonicalColumn("label_weight", _NUM),)
+    DatasetKind.JUDGMENTS: (CanonicalColumn("label_weight", _NUM),),
+    DatasetKind.PRODUCTS: (
+        CanonicalColumn("standard_price", _NUM),
+        CanonicalColumn("standard_currency"),
+        CanonicalColumn("language"),
+        CanonicalColumn("size_standard"),
+        CanonicalColumn("length_mm", _NUM),
+        CanonicalColumn("dimensions_mm"),
+        CanonicalColumn("weight_g", _NUM),
+        CanonicalColumn("volume_ml", _NUM),
+        CanonicalColumn("power_w", _NUM),
+        CanonicalColumn("pack_count", _INT),
+    ),
+    DatasetKind.ORDERS: (CanonicalColumn("standard_price", _NUM), CanonicalColumn("standard_currency")),
 }
 """Columns that the rules add."""
 
 RULE_NAMES: dict[DatasetKind, tuple[str, ...]] = {
     DatasetKind.PRODUCTS: (
+        "protect_pii",
         "drop_exact_duplicates",
         "repair_text",
         "normalise_ids",
+        "unify_characters",
         "drop_missing_required",
+        "read_price_text",
         "drop_invalid_prices",
         "default_currency",
         "keep_newest_product",
+        "convert_prices",
+        "check_gtins",
+        "standardise_brands",
+        "standardise_colours",
+        "parse_sizes",
+        "map_categories",
+        "detect_language",
     ),
     DatasetKind.JUDGMENTS: (
+        "protect_pii",
         "drop_exact_duplicates",
         "repair_text",
         "normalise_ids",
+        "unify_characters",
         "drop_missing_required",
         "build_labels",
         "assign_judgment_ids",
         "merge_repeated_judgments",
+        "apply_label_fixes",
     ),
     DatasetKind.ORDERS: (
+        "protect_pii",
         "drop_exact_duplicates",
         "repair_text",
         "normalise_ids",
+        "unify_characters",
         "drop_cancellations",
         "drop_missing_required",
         "drop_unknown_customers",
@@ -130,11 +169,14 @@ RULE_NAMES: dict[DatasetKind, tuple[str, ...]] = {
         "drop_non_products",
         "times_to_utc",
         "default_currency",
+        "convert_prices",
     ),
     DatasetKind.USER_EVENTS: (
+        "protect_pii",
         "drop_exact_duplicates",
         "repair_text",
         "normalise_ids",
+        "unify_characters",
         "drop_missing_required",
         "drop_repeated_events",
         "times_to_utc",
@@ -144,6 +186,10 @@ RULE_NAMES: dict[DatasetKind, tuple[str, ...]] = {
 
 ESSENTIAL_RULES = frozenset({"build_labels", "assign_judgment_ids", "times_to_utc"})
 """Rules that give columns their published meaning and type; they cannot be left out."""
+
+
+STANDARDISED = frozenset({DatasetKind.PRODUCTS, DatasetKind.JUDGMENTS, DatasetKind.ORDERS, DatasetKind.USER_EVENTS})
+"""Kinds whose rows keep in `_original` what a rule has replaced, as JSON by column."""
 
 
 def columns_of(kind: DatasetKind) -> dict[str, CanonicalColumn]:

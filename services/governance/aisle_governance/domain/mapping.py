@@ -3,9 +3,13 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from aisle_governance.domain.kinds import CANONICAL, DatasetKind
+from aisle_governance.domain.labels.raters import LabelConflict
+from aisle_governance.domain.pii import PiiPolicy
+from aisle_governance.domain.standardisation import Standards, check_standards
 from aisle_governance.errors import ColumnMissing, InvalidField
 
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -25,6 +29,22 @@ class ColumnMapping:
     """Prefix of `order_id` that marks a cancellation; empty means there is none."""
     grade_offset: float = 0.0
     """Subtracted from the source grade to get 0 to 3."""
+    standards: Standards = field(default_factory=Standards)
+    """How values are brought onto one scale."""
+    pii_policies: Mapping[str, PiiPolicy] = field(default_factory=dict)
+    """Free-text column -> what happens to personal data in it."""
+
+    label_conflict: LabelConflict = LabelConflict.MEAN
+    """How grades of one query and product that differ become one."""
+
+    def __post_init__(self) -> None:
+        """Give parts that came through JSON their types."""
+        object.__setattr__(self, "label_conflict", LabelConflict(self.label_conflict))
+        standards: Any = self.standards
+        if not isinstance(standards, Standards):
+            object.__setattr__(self, "standards", Standards(**standards))
+        policies = {column: PiiPolicy(policy) for column, policy in self.pii_policies.items()}
+        object.__setattr__(self, "pii_policies", policies)
 
 
 def check_mapping(mapping: ColumnMapping, kind: DatasetKind, path: str = "mapping") -> None:
@@ -46,6 +66,19 @@ def check_mapping(mapping: ColumnMapping, kind: DatasetKind, path: str = "mappin
         raise InvalidField(f"{path}.cancellation_prefix", "must be at most 16 characters")
     if not -1000 <= mapping.grade_offset <= 1000:
         raise InvalidField(f"{path}.grade_offset", "must be a number from -1000 to 1000")
+    check_standards(mapping.standards, f"{path}.standards")
+    _check_pii_policies(mapping, kind, path)
+
+
+def _check_pii_policies(mapping: ColumnMapping, kind: DatasetKind, path: str) -> None:
+    columns = {column.name: column for column in CANONICAL[kind] if column.free_text}
+    for name, policy in mapping.pii_policies.items():
+        where = f"{path}.pii_policies[{name[:64]!r}]"
+        if name not in columns:
+            known = ", ".join(sorted(columns))
+            raise InvalidField(where, f"is no free text of {kind.lower()}", next_step=f"Use one of {known}.")
+        if policy is PiiPolicy.DROP and columns[name].required:
+            raise InvalidField(where, "is required, so its values cannot be dropped", next_step="Use MASK or HASH.")
 
 
 def is_time_zone(name: str) -> bool:

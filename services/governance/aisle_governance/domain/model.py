@@ -5,8 +5,10 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
+from aisle_governance.domain.standards.money import Rate
 
 
 class FileFormat(StrEnum):
@@ -73,6 +75,10 @@ class DatasetRun:
 
     dataset: str
     disabled_rules: tuple[str, ...] = ()
+    currency_rates: tuple[Rate, ...] = ()
+    """Rates beside those of the dataset's mapping; one of the same currency and day replaces that one."""
+    cleaning: Cleaning = field(default_factory=Cleaning)
+    """Rules beside those of the kind."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,11 +126,28 @@ class Version:
     """Folder of the Delta table below the tables root."""
     files: tuple[TableFile, ...] = ()
     """In the order of their rows."""
+    restored_from: int = 0
+    """Number of the version whose rows this one publishes again; 0 for what a run made."""
+    erased_row_count: int = 0
+    """Rows that erasures have deleted since the publication."""
+    vacuum_time: float = 0.0
+    """When the files were deleted, seconds since the epoch; 0 while they are there."""
 
     @property
     def name(self) -> str:
         """`datasets/{dataset}/versions/{number}`."""
         return f"datasets/{self.dataset}/versions/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class RuleSample:
+    """One value that a rule changed."""
+
+    row_id: str
+    column: str
+    before: str
+    """Empty when there was no value."""
+    after: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +161,16 @@ class RuleReport:
     quarantined_row_count: int
     changed_row_count: int
     elapsed_seconds: float
+    samples: tuple[RuleSample, ...] = ()
+    findings: tuple[str, ...] = ()
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "RuleReport":
+        """Back from `asdict`; unknown keys of a newer release are ignored."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        known["samples"] = tuple(RuleSample(**part) for part in data.get("samples", ()))
+        known["findings"] = tuple(data.get("findings", ()))
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +223,7 @@ class QualityReport:
     def from_json(cls, data: dict[str, Any]) -> "QualityReport":
         """Back from `to_json`; unknown keys of a newer release are ignored."""
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
-        known["rules"] = tuple(RuleReport(**part) for part in data["rules"])
+        known["rules"] = tuple(RuleReport.from_json(part) for part in data["rules"])
         known["checks"] = tuple(
             CheckResult(**{**part, "severity": Severity(part["severity"])}) for part in data["checks"]
         )

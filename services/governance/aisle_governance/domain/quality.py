@@ -33,7 +33,7 @@ def raw_defects(kind: DatasetKind, mapping: ColumnMapping, frame: pd.DataFrame) 
         defects["repeated_product_id"] = frame["product_id"].duplicated()
     if kind is DatasetKind.JUDGMENTS:
         defects["grade_out_of_range"] = ~(frame["grade"] - mapping.grade_offset).between(0, MAX_GRADE)
-        defects["repeated_judgment"] = frame.duplicated(["query", "title", "product_id"])
+        defects["repeated_judgment"] = frame.duplicated(["query", "title", "product_id", "rater_id"])
     if kind is DatasetKind.USER_EVENTS:
         defects["repeated_event_id"] = frame["event_id"].duplicated()
     return {name: int(rows.sum()) for name, rows in defects.items()}

@@ -1,8 +1,9 @@
 """Takes one source file in: reads it through the mapping and writes accepted and refused rows as Parquet."""
 
 import json
+import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -23,17 +24,19 @@ from aisle_governance.domain.kinds import (
 )
 from aisle_governance.domain.mapping import resolve
 from aisle_governance.domain.model import Dialect, FileFormat
+from aisle_governance.domain.pii import PiiPolicy, mask_text
 from aisle_governance.engines.decode import Budget, Limits
 from aisle_governance.engines.quarantine import QuarantineWriter
 from aisle_governance.engines.readers import Batch, CsvReader, JsonLinesReader, ParquetReader, Refused, Source
 from aisle_governance.engines.values import ARROW_TYPES, texts, typed
 from aisle_governance.errors import SourceProblem, shorten
 
-_READERS: dict[FileFormat, Any] = {
+READERS: dict[FileFormat, Any] = {
     FileFormat.CSV: CsvReader,
     FileFormat.JSONL: JsonLinesReader,
     FileFormat.PARQUET: ParquetReader,
 }
+_QUOTED = re.compile(r"""^(?:'.*'|".*")(?= is not )""", re.DOTALL)
 _TYPE_WORDS = {ValueType.INTEGER: "a whole number", ValueType.NUMBER: "a number", ValueType.TIME: "an ISO 8601 time"}
 
 
@@ -89,7 +92,7 @@ def import_file(
     or no row of it can.
     """
     budget = Budget(limits or Limits())
-    reader = _READERS[file_format](source, budget)
+    reader = READERS[file_format](source, budget)
     schema = import_schema(source.kind)
     counts = _Counts()
     with (
@@ -97,15 +100,26 @@ def import_file(
         QuarantineWriter(rejected_file) as refused,
     ):
         for batch in reader.batches():
-            kept, misfits = _convert(batch, source, import_id, schema)
+            kept, misfits = convert_rows(batch, source, import_id, schema)
             accepted.write_batch(kept)
             counts.accepted += kept.num_rows
-            _write_refused(refused, [*batch.refused, *misfits], batch.header, import_id, counts)
+            hidden = [_protected(row, source) for row in (*batch.refused, *misfits)]
+            _write_refused(refused, hidden, batch.header, import_id, counts)
             if on_rows is not None:
                 on_rows(counts.accepted + counts.rejected, budget.progress_ratio)
     if counts.accepted == 0:
         raise _nothing_readable(counts)
     return ImportOutcome(counts.accepted, counts.rejected, reader.dialect)
+
+
+def _protected(row: Refused, source: Source) -> Refused:
+    """`row` without personal data, when the mapping has a policy for any column: the cells of a refused row may be shifted.
+
+    The reason then quotes no value, because a quoted one is cut, and half a number is not recognised.
+    """
+    if not any(policy is not PiiPolicy.REPORT for policy in source.mapping.pii_policies.values()):
+        return row
+    return replace(row, reason=_QUOTED.sub("the value", row.reason), cells=tuple(mask_text(cell) for cell in row.cells))
 
 
 def _nothing_readable(counts: _Counts) -> SourceProblem:
@@ -121,7 +135,9 @@ def _nothing_readable(counts: _Counts) -> SourceProblem:
     )
 
 
-def _convert(batch: Batch, source: Source, import_id: str, schema: pa.Schema) -> tuple[pa.RecordBatch, list[Refused]]:
+def convert_rows(
+    batch: Batch, source: Source, import_id: str, schema: pa.Schema
+) -> tuple[pa.RecordBatch, list[Refused]]:
     """Typed columns of the good rows of a batch, and the rows with a cell that does not fit."""
     count = len(batch.rows)
     used = resolve(source.mapping, source.kind, batch.header)

@@ -1,6 +1,7 @@
 """Published tables: Delta tables in a folder of their own each, never changed once written."""
 
 import hashlib
+import json
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -9,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from aisle_governance.domain.kinds import CONTENT_KEY, IMPORT, ROW_ID, SOURCE_LINE
+from aisle_governance.domain.kinds import ALIASES, CONTENT_KEY, IMPORT, ROW_ID, SOURCE_LINE
 from aisle_governance.domain.model import TableFile
 from aisle_governance.errors import DataLoss, InvalidField, NotFound
 
@@ -95,8 +96,8 @@ def read_ipc(
     With `not_in`, only rows whose content those files do not hold. With `sample_row_count`, a uniform sample of at most that many:
     the rows with the smallest ids, so that the same rows are drawn again from a version that still holds them.
     """
-    chosen = _chosen(paths, not_in, sample_row_count)
-    sink = _Pieces()
+    chosen = chosen_rows(paths, not_in, sample_row_count)
+    sink = Pieces()
     position = 0
     writer: pa.RecordBatchStreamWriter | None = None
     for path in paths:
@@ -125,7 +126,7 @@ def parse_type(words: str) -> pa.DataType:
     return pa.type_for_alias(words)
 
 
-def _chosen(paths: Sequence[Path], not_in: Sequence[Path] | None, sample: int) -> pa.Array | None:
+def chosen_rows(paths: Sequence[Path], not_in: Sequence[Path] | None, sample: int) -> pa.Array | None:
     """One boolean per row of all files, or None for every row."""
     mask = None
     if not_in is not None:
@@ -149,7 +150,7 @@ def _column(paths: Sequence[Path], name: str) -> pa.ChunkedArray:
     return pa.chunked_array(chunks, pa.string())
 
 
-class _Pieces:
+class Pieces:
     """A file-like sink that hands out what was written in pieces."""
 
     closed = False
@@ -199,6 +200,22 @@ def find_member(rows_file: Path, row_id: str) -> str:
 
     found = pq.read_table(rows_file, columns=[SOURCE_MEMBER], filters=[(ROW_ID, "==", row_id)], partitioning=None)
     return str(found[SOURCE_MEMBER][0].as_py()) if found.num_rows else ""
+
+
+def product_aliases(paths: Sequence[Path], limit: int) -> list[tuple[str, str]]:
+    """The first `limit` (merged product id, kept product id) in the order of the rows; none in tables without aliases."""
+    found: list[tuple[str, str]] = []
+    for path in paths:
+        with pq.ParquetFile(path) as file:
+            if ALIASES not in file.schema_arrow.names or "product_id" not in file.schema_arrow.names:
+                continue
+            rows = file.read(columns=["product_id", ALIASES])
+        rows = rows.filter(pc.is_valid(rows[ALIASES]))
+        for product, aliases in zip(rows["product_id"].to_pylist(), rows[ALIASES].to_pylist(), strict=True):
+            found += [(str(alias), str(product)) for alias in json.loads(aliases)]
+            if len(found) >= limit:
+                return found[:limit]
+    return found
 
 
 def schema_words(schema: pa.Schema) -> tuple[tuple[str, str], ...]:

@@ -7,8 +7,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select, update
 
+from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.model import DatasetRun, QualityReport, Run, TableFile, Version
+from aisle_governance.domain.standards.money import Rate
 from aisle_governance.errors import NotFound
 from aisle_governance.storage.tables import reports, runs, versions
 
@@ -61,7 +63,13 @@ def _run(row: Row[Any]) -> Run:
         id=row.id,
         sequence=row.sequence,
         dataset_runs=tuple(
-            DatasetRun(part["dataset"], tuple(part["disabled_rules"])) for part in json.loads(row.dataset_runs)
+            DatasetRun(
+                part["dataset"],
+                tuple(part["disabled_rules"]),
+                tuple(Rate(**rate) for rate in part.get("currency_rates", ())),
+                Cleaning.from_json(part.get("cleaning", {})),
+            )
+            for part in json.loads(row.dataset_runs)
         ),
         slip=bytes(row.slip),
         pipeline_run=row.pipeline_run,
@@ -84,13 +92,23 @@ def add_version(conn: Connection, version: Version) -> None:
     )
 
 
+def put_version(conn: Connection, version: Version) -> None:
+    """Store a version in place of what is stored under its number: its files were rewritten or deleted."""
+    record = {key: value for key, value in asdict(version).items() if key not in _NOT_IN_RECORD}
+    conn.execute(
+        update(versions)
+        .where((versions.c.dataset == version.dataset) & (versions.c.number == version.number))
+        .values(content_hash=version.content_hash, record=json.dumps(record, sort_keys=True))
+    )
+
+
 def get_version(conn: Connection, dataset_id: str, number: int) -> Version:
     """The version. Raises NotFound."""
     query = select(versions).where((versions.c.dataset == dataset_id) & (versions.c.number == number))
     row = conn.execute(query).one_or_none()
     if row is None:
         raise NotFound(f"Dataset {dataset_id!r} has no such version.", reason="VERSION_NOT_FOUND")
-    return _version(row)
+    return version_of(row)
 
 
 def list_versions(conn: Connection, dataset_id: str, before: int | None, limit: int) -> list[Version]:
@@ -98,7 +116,7 @@ def list_versions(conn: Connection, dataset_id: str, before: int | None, limit: 
     query = select(versions).where(versions.c.dataset == dataset_id).order_by(versions.c.number.desc()).limit(limit)
     if before is not None:
         query = query.where(versions.c.number < before)
-    return [_version(row) for row in conn.execute(query)]
+    return [version_of(row) for row in conn.execute(query)]
 
 
 def ancestors(conn: Connection, dataset_id: str, number: int) -> list[int]:
@@ -107,7 +125,8 @@ def ancestors(conn: Connection, dataset_id: str, number: int) -> list[int]:
     return list(conn.execute(query.order_by(versions.c.number.desc())).scalars())
 
 
-def _version(row: Row[Any]) -> Version:
+def version_of(row: Row[Any]) -> Version:
+    """The version in a row of the table."""
     record = {key: value for key, value in json.loads(row.record).items() if key in Version.__dataclass_fields__}
     record["kind"] = DatasetKind(record["kind"])
     record["imports"] = tuple(record["imports"])

@@ -3,6 +3,7 @@
 from aisle_runtime.tables import define_runtime_tables
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     Float,
     Index,
@@ -90,6 +91,19 @@ reports = Table(
 )
 """`version` is 0 while (or when) nothing was published."""
 
+repair_models = Table(
+    "repair_models",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("dataset", Text, nullable=False),
+    Column("label_count", Integer, nullable=False),
+    Column("usable", Boolean, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_repair_models_dataset_sequence", "dataset", "sequence"),
+)
+"""`usable` when something was learned; `record` is `{}` until then."""
+
 user_events = Table(
     "user_events",
     metadata,
@@ -104,3 +118,127 @@ user_events = Table(
     Column("receive_time", Float, nullable=False),
     Index("ix_user_events_event_time", "event_time"),
 )
+
+retention = Table(
+    "retention",
+    metadata,
+    Column("dataset", Text, primary_key=True),
+    Column("keep_last_count", Integer, nullable=False),
+    Column("keep_days", Integer, nullable=False),
+)
+
+version_uses = Table(
+    "version_uses",
+    metadata,
+    Column("holder", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    PrimaryKeyConstraint("holder", "dataset", "number"),
+    Index("ix_version_uses_dataset", "dataset"),
+)
+"""Versions that a model alias stands on; `holder` is `models/{model}@{alias}`."""
+
+releases = Table(
+    "releases",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("dataset", Text, nullable=False),
+    Column("row_id", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("import_id", Text, nullable=False),
+    Column("fixes", Text, nullable=False),
+    Column("rows_artifact", Text, nullable=False),
+    Column("excused", Boolean, nullable=False),
+    Column("create_time", Float, nullable=False),
+    Unique("dataset", "row_id", name="uq_releases_dataset_row_id"),
+)
+"""`rows_artifact` holds a row that the import had refused, read with its fixes; empty for a row that a rule put aside."""
+
+erasures = Table(
+    "erasures",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("subject", Text, nullable=False),
+    Column("stage", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("revision", Integer, nullable=False),
+    Column("create_time", Float, nullable=False),
+    Column("end_time", Float),
+    Index("ix_erasures_subject", "subject"),
+)
+"""`subject` is a keyed hash; `job` the newest of its jobs."""
+
+exclusions = Table(
+    "exclusions",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("subject", Text, nullable=False, unique=True),
+    Column("erasure", Text, nullable=False),
+    Column("create_time", Float, nullable=False),
+)
+"""Keyed hashes of people whose rows are never taken in again."""
+
+label_builds = Table(
+    "label_builds",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("dataset", Text, nullable=False),
+    Column("events_version", Text, nullable=False),
+    Column("events_dataset", Text, nullable=False),
+    Column("products_version", Text, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("is_done", Boolean, nullable=False),
+    Column("is_replaced", Boolean, nullable=False),
+    Column("run", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_label_builds_dataset", "dataset", "sequence"),
+)
+"""`is_replaced`: a later build from the same dataset of events has brought its labels, so runs leave this one's import out."""
+
+label_reviews = Table(
+    "label_reviews",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("dataset", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("label_count", BigInteger, nullable=False),
+    Column("accuracy_ratio", Float, nullable=False),
+    Index("ix_label_reviews_dataset", "dataset", "sequence"),
+)
+
+label_suspects = Table(
+    "label_suspects",
+    metadata,
+    Column("review", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("row_id", Text, nullable=False),
+    Column("query_id", Text, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("query", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("grade", Float, nullable=False),
+    Column("proposed_grade", Float, nullable=False),
+    Column("surprise", Float, nullable=False),
+    Column("probability", Float, nullable=False),
+    Column("accepted_grade", Float),
+    Column("accept_time", Float),
+    PrimaryKeyConstraint("review", "rank"),
+)
+
+label_fixes = Table(
+    "label_fixes",
+    metadata,
+    Column("dataset", Text, nullable=False),
+    Column("query_id", Text, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("grade", Float, nullable=False),
+    Column("review", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("accept_time", Float, nullable=False),
+    PrimaryKeyConstraint("dataset", "query_id", "product_id"),
+)
+"""The corrections that every run puts over the labels of a dataset; (`review`, `rank`) is the suspect that brought each."""

@@ -1,13 +1,22 @@
 """What every rule has in common."""
 
 import json
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol
 
 import pandas as pd
 
+from aisle_governance.domain.kinds import ROW_ID
+from aisle_governance.domain.model import RuleSample
+from aisle_governance.domain.pii import mask_text
+from aisle_governance.errors import shorten
+
 REASON = "_reason"
 COLUMN = "_column"
+SECRET = "secret"
+"""Key in the metadata of a field whose value no fingerprint, log or report may hold."""
+MAX_SAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +29,10 @@ class RuleOutcome:
     """Rows put aside: the same columns plus `_reason` and `_column`."""
     changed_row_count: int = 0
     """Kept rows in which the rule changed a value."""
+    samples: tuple[RuleSample, ...] = ()
+    """A few of the changes; none from a rule that hides values."""
+    findings: tuple[str, ...] = ()
+    """What people should know besides the counts, one sentence each."""
 
 
 class Rule(Protocol):
@@ -41,6 +54,9 @@ class Rule(Protocol):
 def fingerprint(rule: Rule) -> str:
     """Name and parameters of a rule as canonical JSON; part of a version's `rule_set_hash`."""
     parameters: dict[str, Any] = asdict(rule)  # type: ignore[call-overload]
+    for field in fields(rule):  # type: ignore[arg-type]
+        if field.metadata.get(SECRET):
+            del parameters[field.name]
     return json.dumps([rule.name, parameters], sort_keys=True, ensure_ascii=False)
 
 
@@ -80,3 +96,20 @@ def map_distinct(values: "pd.Series[Any]", function: Any) -> "pd.Series[Any]":
     result = mapped.reindex(pd.Index(codes))  # code -1 (missing) has no label, so it gives a missing value
     result.index = values.index
     return result
+
+
+def sample_changes(
+    frame: pd.DataFrame, column: str, before: "pd.Series[Any]", after: "pd.Series[Any]", limit: int = MAX_SAMPLES
+) -> Iterable[RuleSample]:
+    """Yield up to `limit` rows of `frame` in which `after` differs from `before`, each different change once.
+
+    Personal data is masked whatever the mapping's policy, because reports are read by more people than rows.
+    """
+    changed = differs(before, after)
+    rows = pd.DataFrame({"row": frame.loc[changed, ROW_ID], "before": before[changed], "after": after[changed]})
+    for row in rows.drop_duplicates(["before", "after"]).head(limit).itertuples():
+        yield RuleSample(str(row.row), column, _shown(row.before), _shown(row.after))
+
+
+def _shown(value: Any) -> str:
+    return "" if pd.isna(value) else shorten(mask_text(str(value)), 200)

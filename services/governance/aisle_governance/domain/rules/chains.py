@@ -2,14 +2,16 @@
 
 import hashlib
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 import pandas as pd
 
+from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import CANONICAL, ESSENTIAL_RULES, RULE_NAMES, DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import RuleReport
+from aisle_governance.domain.repair.model import RepairModel
 from aisle_governance.domain.rules.base import Rule, fingerprint
 from aisle_governance.domain.rules.commerce import (
     DropCancellations,
@@ -28,22 +30,57 @@ from aisle_governance.domain.rules.general import (
     RepairText,
     TimesToUtc,
 )
-from aisle_governance.domain.rules.judgments import AssignJudgmentIds, BuildLabels, MergeRepeatedJudgments
+from aisle_governance.domain.rules.judgments import (
+    ApplyLabelFixes,
+    AssignJudgmentIds,
+    BuildLabels,
+    MergeRepeatedJudgments,
+)
+from aisle_governance.domain.rules.optional import with_optional
+from aisle_governance.domain.rules.released import excuse
+from aisle_governance.domain.rules.standard_rules import (
+    convert_prices,
+    product_rules,
+    protect_pii,
+    read_price_text,
+    unify_characters,
+)
 
 RULE = "_rule"
 
 
-def build_chain(kind: DatasetKind, mapping: ColumnMapping, disabled: Collection[str] = ()) -> list[Rule]:
-    """Return the rules of `kind` in order, without those named in `disabled` (essential ones always stay)."""
-    return [rule for rule in _all_rules(kind, mapping) if rule.name not in disabled or rule.name in ESSENTIAL_RULES]
+def build_chain(
+    kind: DatasetKind,
+    mapping: ColumnMapping,
+    disabled: Collection[str] = (),
+    pii_key: bytes = b"",
+    label_fixes: tuple[tuple[str, str, float], ...] = (),
+    *,
+    cleaning: Cleaning | None = None,
+    repairs: RepairModel | None = None,
+) -> list[Rule]:
+    """Return the rules of `kind` in order, without those named in `disabled` (essential ones always stay).
+
+    `pii_key` is the key of the hashes that take the place of personal data; needed where the mapping has that policy.
+    `label_fixes` are (query_id, product_id, grade) that a label review has accepted. `cleaning` adds optional rules, `repairs` is what
+    was learned about the dataset's errors.
+    """
+    rules: list[Rule] = [protect_pii(kind, mapping, pii_key), *_all_rules(kind, mapping, label_fixes)]
+    rules = with_optional(
+        rules, kind, cleaning or Cleaning(), repairs or RepairModel(), cancellation_prefix=mapping.cancellation_prefix
+    )
+    return [rule for rule in rules if rule.name not in disabled or rule.name in ESSENTIAL_RULES]
 
 
-def _all_rules(kind: DatasetKind, mapping: ColumnMapping) -> list[Rule]:
+def _all_rules(
+    kind: DatasetKind, mapping: ColumnMapping, label_fixes: tuple[tuple[str, str, float], ...]
+) -> list[Rule]:
     columns = CANONICAL[kind]
     first: list[Rule] = [
         DropExactDuplicates(),
         RepairText(tuple(column.name for column in columns if column.free_text)),
         NormaliseIds(tuple(column.name for column in columns if column.is_id)),
+        unify_characters(kind, mapping),
     ]
     required = DropMissingRequired(tuple(column.name for column in columns if column.required))
     match kind:
@@ -58,13 +95,17 @@ def _all_rules(kind: DatasetKind, mapping: ColumnMapping) -> list[Rule]:
                 DropNonProducts(),
                 TimesToUtc("order_time", mapping.time_zone),
                 DefaultCurrency("currency", mapping.default_currency),
+                convert_prices(kind, mapping),
             ]
         case DatasetKind.JUDGMENTS:
-            labels: list[Rule] = [BuildLabels(mapping.grade_offset), AssignJudgmentIds(), MergeRepeatedJudgments()]
-            return [*first, required, *labels]
+            merge = MergeRepeatedJudgments(mapping.label_conflict)
+            labels: list[Rule] = [BuildLabels(mapping.grade_offset), AssignJudgmentIds(), merge]
+            return [*first, required, *labels, ApplyLabelFixes(label_fixes)]
         case DatasetKind.PRODUCTS:
             price = DropInvalidPrices("price", zero_allowed=True)
-            return [*first, required, price, DefaultCurrency("currency", mapping.default_currency), KeepNewestProduct()]
+            currency = DefaultCurrency("currency", mapping.default_currency)
+            once: list[Rule] = [required, read_price_text(mapping), price, currency, KeepNewestProduct()]
+            return [*first, *once, *product_rules(mapping)]
         case DatasetKind.USER_EVENTS:
             return [*first, required, DropRepeatedEvents(), TimesToUtc("event_time", mapping.time_zone)]
 
@@ -85,16 +126,22 @@ class ChainOutcome:
 
 
 def run_chain(
-    chain: list[Rule], frame: pd.DataFrame, on_rule: Callable[[int, str], None] | None = None
+    chain: list[Rule],
+    frame: pd.DataFrame,
+    on_rule: Callable[[int, str], None] | None = None,
+    excused: Mapping[str, Collection[str]] | None = None,
 ) -> ChainOutcome:
-    """Pass `frame` through the rules; `on_rule(index, name)` is called before each."""
+    """Pass `frame` through the rules; `on_rule(index, name)` is called before each.
+
+    `excused` names, by rule, the rows that pass whatever the rule says of them.
+    """
     put_aside: list[pd.DataFrame] = []
     reports: list[RuleReport] = []
     for index, rule in enumerate(chain):
         if on_rule is not None:
             on_rule(index, rule.name)
         started = time.perf_counter()
-        outcome = rule.apply(frame)
+        outcome = excuse(rule.apply(frame), (excused or {}).get(rule.name, ()))
         if len(outcome.quarantined):
             put_aside.append(outcome.quarantined.assign(**{RULE: rule.name}))
         reports.append(
@@ -106,6 +153,8 @@ def run_chain(
                 quarantined_row_count=len(outcome.quarantined),
                 changed_row_count=outcome.changed_row_count,
                 elapsed_seconds=time.perf_counter() - started,
+                samples=outcome.samples,
+                findings=outcome.findings,
             )
         )
         frame = outcome.kept

@@ -1,0 +1,370 @@
+"""`aisle data`, second half: versions through time, rows that come back, and people who are deleted."""
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from aisle_cli import names, output
+from aisle_cli.door import command
+from aisle_cli.failures import CommandFailed, usage
+from aisle_cli.session import Session, collect
+
+if TYPE_CHECKING:
+    from aisle.governance.v1 import dataset_history_pb2, erasure_pb2, governance_run_pb2
+
+Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
+Version = Annotated[str, typer.Argument(metavar="DATASET/VERSION", help="A version, for example orders/3.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to `aisle data`."""
+    commands: dict[str, Callable[..., None]] = {
+        "diff": diff,
+        "rollback": rollback,
+        "retention": retention,
+        "vacuum": vacuum,
+        "history": history,
+        "release": release,
+        "erase": erase,
+        "erasures": erasures,
+    }
+    for name, function in commands.items():
+        command(app, name)(function)
+
+
+def diff(
+    session: Session,
+    base: Version,
+    version: Annotated[str, typer.Argument(metavar="[VERSION]", help="What is compared; the newest by default.")] = "",
+) -> None:
+    """Compare two versions: rows, columns, and how far each column's values moved."""
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    wanted = version if "/" in version else f"{base.partition('/')[0]}/{version}" if version else base.partition("/")[0]
+    request = pb.DiffDatasetVersionsRequest(
+        base_version=names.dataset_version(base), version=names.dataset_version(wanted)
+    )
+    found = session.governance.DiffDatasetVersions(request).diff
+    if session.as_json:
+        return output.emit_json(session, {"diff": output.as_dict(found)})
+    output.line(
+        f"{names.short(found.version)} beside {names.short(found.base_version)}: "
+        f"{output.count(found.added_row_count)} rows added, {output.count(found.removed_row_count)} removed, "
+        f"{output.count(found.changed_row_count)} changed, {output.count(found.unchanged_row_count)} the same"
+    )
+    for change in found.schema_changes:
+        output.line(f"Column {change.column}: {change.base_type or 'absent'} before, {change.type or 'absent'} now.")
+    rows = [
+        (
+            c.column,
+            f"{c.base.missing_ratio:.1%} → {c.profile.missing_ratio:.1%}",
+            f"{output.number(c.base.mean)} → {output.number(c.profile.mean)}",
+            *(output.number(value) for value in (c.psi, c.js_distance, c.ks_statistic, c.ks_p_value)),
+            "drifted" if c.drifted else "",
+        )
+        for c in sorted(found.columns, key=lambda column: -column.psi)
+    ]
+    headers = ["column", "#missing", "#mean", "#psi", "#js", "#ks", "#p", ""]
+    return output.table("Columns, the most moved first", headers, rows)
+
+
+def rollback(session: Session, version: Version) -> None:
+    """Publish the rows of an older version again, as the newest one; nothing is taken back."""
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    request = pb.RollbackDatasetRequest(version=names.dataset_version(version), request_id=names.new_request_id())
+    made = session.governance.RollbackDataset(request).dataset_version
+    if session.as_json:
+        return output.emit_json(session, {"dataset_version": output.as_dict(made)})
+    return output.line(f"{names.short(made.name)} holds the rows of {names.short(made.restored_version)}.")
+
+
+def retention(
+    session: Session,
+    dataset: Dataset,
+    keep_last: Annotated[int | None, typer.Option(min=0, help="Newest versions to keep.")] = None,
+    keep_days: Annotated[int | None, typer.Option(min=0, help="Days to keep a version after publication.")] = None,
+) -> None:
+    """Show or set how long versions are kept; `aisle data vacuum` then deletes what is not."""
+    from aisle.governance.v1 import dataset_history_pb2
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    asked = pb.GetRetentionPolicyRequest(dataset=names.dataset(dataset))
+    policy = session.governance.GetRetentionPolicy(asked).retention_policy
+    if keep_last is not None or keep_days is not None:
+        wanted = dataset_history_pb2.RetentionPolicy(
+            dataset=names.dataset(dataset),
+            keep_last_count=policy.keep_last_count if keep_last is None else keep_last,
+            keep_days=policy.keep_days if keep_days is None else keep_days,
+        )
+        request = pb.UpdateRetentionPolicyRequest(retention_policy=wanted, request_id=names.new_request_id())
+        policy = session.governance.UpdateRetentionPolicy(request).retention_policy
+    if session.as_json:
+        return output.emit_json(session, {"retention_policy": output.as_dict(policy)})
+    if not policy.keep_last_count and not policy.keep_days:
+        return output.line(f"{dataset}: every version is kept.")
+    parts = [f"the newest {policy.keep_last_count}"] if policy.keep_last_count else []
+    parts += [f"those of the last {policy.keep_days} days"] if policy.keep_days else []
+    return output.line(f"{dataset} keeps {' and '.join(parts)}.")
+
+
+def vacuum(
+    session: Session,
+    dataset: Dataset,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be deleted.")] = False,
+) -> None:
+    """Delete the files of versions that the retention policy no longer keeps; their records stay."""
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    request = pb.VacuumDatasetRequest(
+        dataset=names.dataset(dataset), dry_run=dry_run, request_id=names.new_request_id()
+    )
+    done = session.governance.VacuumDataset(request)
+    if session.as_json:
+        return output.emit_json(session, done)
+    verb = "would be" if dry_run else "are"
+    gone = ", ".join(names.short(name) for name in done.vacuumed_versions) or "no version"
+    output.line(f"The files of {gone} {verb} deleted, {output.count(done.freed_bytes)} bytes.")
+    rows = [(names.short(one.version), one.reason.lower().replace("_", " "), one.holder) for one in done.kept_versions]
+    return output.table("Kept", ["version", "why", "for"], rows)
+
+
+def points_of(session: Session, dataset: str, limit: int) -> "list[dataset_history_pb2.QualityPoint]":
+    """The quality of the newest versions, newest first."""
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    def ask(token: str, size: int) -> tuple[Any, str]:
+        request = pb.GetQualityHistoryRequest(dataset=names.dataset(dataset), page_size=size, page_token=token)
+        answer = session.governance.GetQualityHistory(request)
+        return answer.points, answer.next_page_token
+
+    return collect(ask, limit)
+
+
+def history(
+    session: Session,
+    dataset: Dataset,
+    limit: Annotated[int, typer.Option(min=1, help="Versions to show at most.")] = 20,
+) -> None:
+    """Show how the quality of a dataset went from version to version, and what was unusual."""
+    found = points_of(session, dataset, limit)
+    if session.as_json:
+        return output.emit_list(session, "points", found)
+    rows = [
+        (
+            names.short(p.dataset_version),
+            f"{p.quality_score_ratio:.1%}",
+            *(output.count(n) for n in (p.input_row_count, p.output_row_count, p.quarantined_row_count)),
+            ", ".join(f"{a.metric} {output.number(a.value)} (z {a.robust_z:+.1f})" for a in p.anomalies[:3]),
+            output.when(p.create_time),
+        )
+        for p in found
+    ]
+    headers = ["version", "#quality", "#rows in", "#rows out", "#put aside", "unusual", "published"]
+    return output.table(f"Quality of {dataset}", headers, rows)
+
+
+def release(
+    session: Session,
+    dataset: Dataset,
+    rows: Annotated[
+        list[str] | None, typer.Option("--row", metavar="ROW", help="Row id as `aisle data quarantine` shows it.")
+    ] = None,
+    values: Annotated[
+        list[str] | None, typer.Option("--set", metavar="COLUMN=VALUE", help="New value in every named row.")
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option(help='JSON lines {"row_id": "...", "values": {"column": "value"}}.')
+    ] = None,
+) -> None:
+    """Let rows that were put aside come back with the next run, with or without new values."""
+    from aisle.governance.v1 import dataset_history_pb2
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    fixes = names.pairs(values or [], "--set")
+    wanted = [dataset_history_pb2.RowFix(row_id=row, values=fixes) for row in rows or []]
+    if file is not None:
+        wanted += [dataset_history_pb2.RowFix(**one) for one in _read_fixes(file)]
+    if not wanted:
+        usage("No row is named.", "Name rows with --row or --file.")
+    released: list[Any] = []
+    for part in (wanted[start : start + 1000] for start in range(0, len(wanted), 1000)):
+        request = pb.ReleaseQuarantinedRowsRequest(
+            dataset=names.dataset(dataset), rows=part, request_id=names.new_request_id()
+        )
+        released += session.governance.ReleaseQuarantinedRows(request).releases
+    if session.as_json:
+        return output.emit_list(session, "releases", released)
+    return output.line(f"{output.count(len(released))} rows come back with the next run: aisle data govern {dataset}")
+
+
+def _read_fixes(file: Path) -> Iterator[dict[str, Any]]:
+    try:
+        lines = file.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        usage(f"{file} cannot be read: {error.strerror}.")
+    for number, text in enumerate(lines, start=1):
+        if not text.strip():
+            continue
+        try:
+            value = json.loads(text)
+            yield {"row_id": str(value["row_id"]), "values": {k: str(v) for k, v in value.get("values", {}).items()}}
+        except (ValueError, KeyError, TypeError, AttributeError):
+            usage(f"{file}, line {number}: it is not {{'row_id': ..., 'values': {{...}}}}.")
+
+
+def erase(
+    session: Session,
+    customer: Annotated[
+        str, typer.Argument(metavar="CUSTOMER", help="The customer id; - reads it from standard input.")
+    ],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    wait: Annotated[bool, typer.Option(help="Wait until nothing is left.")] = True,
+) -> None:
+    """Delete a person: rows, source files, old versions and user events; later imports leave the person out.
+
+    Names the dataset versions that held the rows, and the models trained on them.
+    """
+    from aisle.governance.v1 import erasure_pb2
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    person = sys.stdin.readline().strip("\r\n") if customer == "-" else customer
+    if not yes and not (sys.stdin.isatty() and typer.confirm("Delete everything about this customer for good?")):
+        usage("Deleting a person cannot be taken back.", "Say so with --yes.")
+    request = pb.EraseSubjectRequest(customer_id=person, request_id=names.new_request_id())
+    receipt = session.governance.EraseSubject(request).erasure
+    session.left_running = f"The erasure goes on: {receipt.name}."
+    if wait:
+        receipt = _follow(session, receipt)
+    models = models_trained_on(session, [one.dataset_version for one in receipt.versions])
+    if session.as_json:
+        return output.emit_json(session, {"erasure": output.as_dict(receipt), "model_versions": models})
+    if receipt.state == erasure_pb2.ERASURE_STATE_FAILED:
+        raise CommandFailed(receipt.failure.message, receipt.failure.next_step, reason=receipt.failure.reason)
+    return _print_receipt(receipt, models)
+
+
+def _follow(session: Session, receipt: "erasure_pb2.Erasure") -> "erasure_pb2.Erasure":
+    from aisle.governance.v1 import erasure_pb2
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    from aisle_cli.watching import ProgressBar, follow
+
+    last = receipt
+
+    def watch(revision: int) -> Any:
+        return session.governance.WatchErasure(pb.WatchErasureRequest(name=receipt.name, after_revision=revision))
+
+    order = list(erasure_pb2.ErasureState.values())
+    with ProgressBar(session, "erase") as bar:
+        for message in follow(watch, lambda m: int(m.erasure.revision)):
+            last = message.erasure
+            bar.show(min(order.index(last.state) / 4, 1.0), output.enum_word(erasure_pb2.ErasureState, last.state))
+    return last
+
+
+def models_trained_on(session: Session, versions: Iterable[str]) -> list[str]:
+    """Model versions whose lineage names one of the dataset versions; empty when the registry cannot be asked."""
+    import grpc
+    from aisle.registry.v1 import registry_service_pb2 as registry_pb
+
+    wanted = set(versions)
+    if not wanted:
+        return []
+
+    def models(token: str, size: int) -> tuple[Any, str]:
+        answer = session.registry.ListModels(registry_pb.ListModelsRequest(page_size=size, page_token=token))
+        return answer.models, answer.next_page_token
+
+    found = []
+    try:
+        for model in collect(models, 0):
+
+            def ask(token: str, size: int, name: str = model.name) -> tuple[Any, str]:
+                request = registry_pb.ListModelVersionsRequest(model=name, page_size=size, page_token=token)
+                answer = session.registry.ListModelVersions(request)
+                return answer.model_versions, answer.next_page_token
+
+            found += [one.name for one in collect(ask, 0) if wanted & set(one.dataset_versions)]
+    except grpc.RpcError:
+        print("The registry cannot be asked which models were trained on these versions.", file=sys.stderr)
+    return found
+
+
+def _print_receipt(receipt: "erasure_pb2.Erasure", models: list[str]) -> None:
+    from aisle.governance.v1 import erasure_pb2
+
+    output.fields(
+        [
+            ("erasure", receipt.name),
+            ("state", output.enum_word(erasure_pb2.ErasureState, receipt.state)),
+            ("subject hash", receipt.subject_hash),
+            ("user events", output.count(receipt.user_event_count)),
+            ("rows put aside", output.count(receipt.quarantined_row_count)),
+            ("manifest", receipt.exclusion_manifest),
+        ]
+    )
+    imports = [
+        (names.short(getattr(one, "import")), output.count(one.accepted_row_count), output.count(one.rejected_row_count),
+         one.sha256_after[:12] or "deleted")
+        for one in receipt.imports
+    ]  # fmt: skip
+    output.table("Imports", ["import", "#rows", "#refused rows", "source file now"], imports)
+    versions = [(names.short(one.dataset_version), output.count(one.row_count)) for one in receipt.versions]
+    output.table("Versions that held the rows", ["version", "#rows deleted"], versions)
+    if models:
+        output.line("Models trained on them: " + ", ".join(names.short(name) for name in models))
+
+
+def erasures(session: Session) -> None:
+    """List erasures, newest first; a person is named by a keyed hash only."""
+    from aisle.governance.v1 import erasure_pb2
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    def ask(token: str, size: int) -> tuple[Any, str]:
+        answer = session.governance.ListErasures(pb.ListErasuresRequest(page_size=size, page_token=token))
+        return answer.erasures, answer.next_page_token
+
+    found = collect(ask, 0)
+    if session.as_json:
+        return output.emit_list(session, "erasures", found)
+    rows = [
+        (
+            one.name.removeprefix("erasures/"),
+            output.enum_word(erasure_pb2.ErasureState, one.state),
+            one.subject_hash[:12],
+            output.count(len(one.versions)),
+            output.when(one.create_time),
+            output.when(one.end_time),
+        )
+        for one in found
+    ]
+    return output.table("Erasures", ["erasure", "state", "subject", "#versions", "asked", "ended"], rows)
+
+
+def write_report(session: Session, report: "governance_run_pb2.QualityReport", file: Path) -> None:
+    """Write a quality report with the history of its dataset as one HTML file."""
+    from aisle_cli.quality_html import render
+
+    points = points_of(session, names.short(report.dataset), 50)
+    _write(file, render(report, points[::-1]))
+    output.line(f"Wrote {file}.")
+
+
+def write_openlineage(session: Session, version: str, file: Path) -> None:
+    """Write the run that made a version as an OpenLineage event."""
+    from aisle_cli.openlineage import run_event
+
+    _write(file, json.dumps(run_event(session, names.dataset_version(version)), indent=2, ensure_ascii=False) + "\n")
+    output.line(f"Wrote {file}.")
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        usage(f"{file} cannot be written: {error.strerror}.")

@@ -1,0 +1,194 @@
+"""A quality report as one HTML file: tables and plots drawn as SVG, nothing loaded from anywhere."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from aisle_cli import names, output
+
+if TYPE_CHECKING:
+    from aisle.governance.v1 import dataset_history_pb2, governance_run_pb2
+
+_WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 200, 70, 28
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<style>
+body {{ font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 60rem; padding: 0 1rem; color: #1c2330; }}
+table {{ border-collapse: collapse; margin: .5rem 0 1.5rem; width: 100%; }}
+th, td {{ padding: .25rem .6rem; border-bottom: 1px solid #d9dee7; text-align: left; vertical-align: top; }}
+td.n, th.n {{ text-align: right; font-variant-numeric: tabular-nums; }}
+.bad {{ color: #a4262c; font-weight: 600; }} .good {{ color: #1a6d3b; }} .plots {{ display: flex; flex-wrap: wrap; gap: 1rem; }}
+svg {{ background: #f7f8fa; }} svg text {{ font-size: 11px; fill: #4a5568; }} figure {{ margin: 0; }}
+</style></head><body>
+<h1>{title}</h1>
+<p>{summary}</p>
+{body}
+</body></html>
+"""
+
+
+def render(report: "governance_run_pb2.QualityReport", points: "Sequence[dataset_history_pb2.QualityPoint]") -> str:
+    """The page; `points` is the history of the dataset, oldest first."""
+    subject = names.short(report.dataset_version) or f"{names.short(report.dataset)} (not published)"
+    summary = (
+        f"{output.count(report.input_row_count)} rows in, {output.count(report.output_row_count)} published, "
+        f"{output.count(report.quarantined_row_count)} put aside, quality {report.quality_score_ratio:.1%}"
+    )
+    sections = [_history(points), _flow(report), _defects(report), _checks(report), _columns(report)]
+    return _PAGE.format(title=f"Quality of {escape(subject)}", summary=summary, body="\n".join(sections))
+
+
+def _history(points: "Sequence[dataset_history_pb2.QualityPoint]") -> str:
+    if not points:
+        return ""
+    labels = [point.dataset_version.rpartition("/")[2] for point in points]
+    marked = {index for index, point in enumerate(points) if point.anomalies}
+    plots = [
+        _lines("Quality score", labels, [point.quality_score_ratio for point in points], marked, top=1.0),
+        _lines("Rows published", labels, [float(point.output_row_count) for point in points], marked),
+        _lines(
+            "Share put aside",
+            labels,
+            [point.quarantined_row_count / max(point.input_row_count, 1) for point in points],
+            marked,
+        ),
+    ]
+    unusual = [
+        (
+            names.short(point.dataset_version),
+            one.metric,
+            _number(one.value),
+            _number(one.median),
+            f"{one.robust_z:+.1f}",
+        )
+        for point in reversed(points)
+        for one in point.anomalies
+    ]
+    told = _table(["version", "metric", "#value", "#median before", "#robust z"], unusual) if unusual else ""
+    heading = "<h2>Unusual beside the history</h2>" if unusual else ""
+    return f'<h2>History</h2><div class="plots">{"".join(plots)}</div>{heading}{told}'
+
+
+def _flow(report: "governance_run_pb2.QualityReport") -> str:
+    rows = [
+        (rule.rule, *(output.count(n) for n in (rule.input_row_count, rule.output_row_count)),
+         output.count(rule.quarantined_row_count), output.count(rule.changed_row_count), rule.description)
+        for rule in report.rules
+    ]  # fmt: skip
+    table = _table(["rule", "#before", "#after", "#put aside", "#changed", "what it does"], rows)
+    bars = _bars("Rows put aside by rule", [(rule.rule, rule.quarantined_row_count) for rule in report.rules])
+    return f"<h2>Rules</h2>{bars}{table}"
+
+
+def _defects(report: "governance_run_pb2.QualityReport") -> str:
+    found = sorted(
+        ((name, count) for name, count in report.raw_defect_counts.items() if count), key=lambda one: -one[1]
+    )
+    bars = _bars("Rows with each defect", found)
+    return f"<h2>Defects in the raw rows</h2>{bars or '<p>None.</p>'}"
+
+
+def _checks(report: "governance_run_pb2.QualityReport") -> str:
+    rows = [
+        (check.check, check.column, _Mark(check.passed), output.count(check.failed_row_count), check.message)
+        for check in sorted(report.checks, key=lambda check: check.passed)
+    ]
+    return "<h2>Contract</h2>" + _table(["check", "column", "outcome", "#rows", "finding"], rows)
+
+
+def _columns(report: "governance_run_pb2.QualityReport") -> str:
+    before = {profile.column: profile for profile in report.before}
+    rows = [
+        (
+            column.column,
+            f"{before[column.column].missing_ratio:.1%}" if column.column in before else "-",
+            f"{column.missing_ratio:.1%}",
+            output.count(column.distinct_count),
+            *(_number(value) for value in (column.minimum, column.mean, column.maximum)),
+        )
+        for column in report.after
+    ]
+    headers = ["column", "#missing before", "#missing after", "#distinct", "#min", "#mean", "#max"]
+    return "<h2>Columns</h2>" + _table(headers, rows)
+
+
+class _Mark:
+    """Whether a check holds, for a cell."""
+
+    def __init__(self, passed: bool) -> None:
+        self.html = '<span class="good">passed</span>' if passed else '<span class="bad">failed</span>'
+
+
+def _table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    right = [header.startswith("#") for header in headers]
+
+    def cell(tag: str, value: Any, number: bool) -> str:
+        text = value.html if isinstance(value, _Mark) else escape(str(value))
+        return f'<{tag} class="n">{text}</{tag}>' if number else f"<{tag}>{text}</{tag}>"
+
+    head = "".join(cell("th", header.lstrip("#"), number) for header, number in zip(headers, right, strict=True))
+    body = "".join(
+        f"<tr>{''.join(cell('td', value, number) for value, number in zip(row, right, strict=True))}</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def _lines(title: str, labels: Sequence[str], values: Sequence[float], marked: set[int], top: float = 0.0) -> str:
+    """A line over versions; unusual versions have a red dot."""
+    high = max(top, *values) or 1.0
+    inner = _WIDTH - _LEFT - 16
+
+    def place(index: int) -> tuple[float, float]:
+        across = index / (len(values) - 1) if len(values) > 1 else 0.5
+        return _LEFT + inner * across, 16 + (_HEIGHT - _BOTTOM - 16) * (1 - values[index] / high)
+
+    spots = [place(index) for index in range(len(values))]
+    line = " ".join(f"{x:.1f},{y:.1f}" for x, y in spots)
+    dots = "".join(
+        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{5 if index in marked else 3}" '
+        f'fill="{"#a4262c" if index in marked else "#2b5fab"}"><title>version {escape(labels[index])}: '
+        f"{_number(values[index])}</title></circle>"
+        for index, (x, y) in enumerate(spots)
+    )
+    shown = {0, len(labels) - 1, *range(0, len(labels), max(1, len(labels) // 8))}
+    ticks = "".join(
+        f'<text x="{spots[index][0]:.1f}" y="{_HEIGHT - 8}" text-anchor="middle">{escape(labels[index])}</text>'
+        for index in sorted(shown)
+    )
+    scale = "".join(
+        f'<text x="{_LEFT - 8}" y="{y}" text-anchor="end">{_number(value)}</text>'
+        for y, value in ((20, high), (_HEIGHT - _BOTTOM, 0.0))
+    )
+    drawing = f'<polyline points="{line}" fill="none" stroke="#2b5fab" stroke-width="2"/>{dots}{ticks}{scale}'
+    return _figure(title, _WIDTH, _HEIGHT, drawing)
+
+
+def _bars(title: str, entries: Sequence[tuple[str, int]]) -> str:
+    """Horizontal bars, one per entry."""
+    most = max((count for _, count in entries), default=0)
+    if not most:
+        return ""
+    parts = []
+    for index, (name, count) in enumerate(entries):
+        y, length = 8 + index * 22, (_WIDTH - 320) * count / most
+        parts.append(
+            f'<text x="212" y="{y + 12}" text-anchor="end">{escape(name)}</text>'
+            f'<rect x="220" y="{y}" width="{length:.1f}" height="16" fill="#2b5fab"/>'
+            f'<text x="{226 + length:.1f}" y="{y + 12}">{output.count(count)}</text>'
+        )
+    return _figure(title, _WIDTH, 16 + 22 * len(entries), "".join(parts))
+
+
+def _figure(title: str, width: int, height: int, drawing: str) -> str:
+    return (
+        f"<figure><figcaption>{escape(title)}</figcaption>"
+        f'<svg role="img" aria-label="{escape(title)}" viewBox="0 0 {width} {height}" width="{width}" height="{height}">'
+        f"{drawing}</svg></figure>"
+    )
+
+
+def _number(value: float) -> str:
+    whole = value == value and abs(value) < 1e15 and value == int(value)
+    return output.count(int(value)) if whole else output.number(value)

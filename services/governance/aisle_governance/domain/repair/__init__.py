@@ -1,0 +1,1 @@
+"""Cell repair learned from a handful of labelled rows: formats, votes of other columns, typing errors."""
