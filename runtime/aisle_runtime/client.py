@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -166,7 +166,10 @@ class _Outgoing:
         self._span: Any = None
         traceparent = os.environ.get("AISLE_TRACEPARENT", "")
         if (telemetry := _telemetry()) is not None:
-            self._span = self._open_span(telemetry, method)
+            # Outside any span the call goes on in the trace that the environment names, as without OpenTelemetry.
+            inside = telemetry.current_traceparent()
+            with nullcontext() if inside or not traceparent else telemetry.continue_trace(traceparent):
+                self._span = self._open_span(telemetry, method)
             own = telemetry.format_traceparent(self._span.get_span_context())
             traceparent = own or telemetry.current_traceparent() or traceparent
         entries: list[tuple[str, Any]] = list(metadata or ())

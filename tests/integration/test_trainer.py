@@ -238,7 +238,7 @@ async def test_a_pipelines_run_is_trained_evaluated_and_exported(
 async def test_a_killed_job_ends_in_the_same_bytes(tmp_path: Path, shared: Path, governance: FakeGovernance) -> None:
     config = settings(tmp_path, shared, governance)
     text = (
-        'base_model: "tiny" learning_rate: 0.002 max_steps: 400 eval_every_steps: 40 patience: 50 max_tokens: 24 '
+        'base_model: "tiny" learning_rate: 0.002 max_steps: 400 eval_every_steps: 40 patience: 50 max_tokens: 24 folds: 2 '
         "batch_size: 12 method: FINE_TUNING_METHOD_FULL " + SEARCH
     )
     async with running_host("trainer", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
@@ -258,6 +258,13 @@ async def test_a_killed_job_ends_in_the_same_bytes(tmp_path: Path, shared: Path,
         digests = [{a.path: a.sha256 for a in job.artifacts} for job in (whole, again)]
         assert digests[0]["ranker.onnx"] == digests[1]["ranker.onnx"]
         assert digests[0]["golden.json"] == digests[1]["golden.json"]
+        reports = [
+            (await stub.GetEvaluation(pb.GetEvaluationRequest(name=job.evaluation))).evaluation
+            for job in (whole, again)
+        ]
+        assert list(reports[0].tasks) == list(reports[1].tasks)
+        assert reports[0].tasks[0].split.startswith("2 folds")
+        assert len(reports[0].tasks[0].unit_ids) == 40
 
 
 async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Path, governance: FakeGovernance) -> None:

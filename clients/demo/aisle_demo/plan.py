@@ -31,11 +31,15 @@ class Effort:
     worse_steps: int
     trials: int
     trial_steps: int
+    first_folds: int = 0
+    """Folds of the first model's search evaluation; 0 holds queries back instead."""
+    refresh_folds: int = 0
+    """The same for the model that is trained again on fresh data."""
     strict: bool = True
     """Whether the first model must beat zero-shot; a model of a few steps only must not be much worse."""
 
 
-FULL = Effort(first_steps=150, refresh_steps=80, worse_steps=10, trials=2, trial_steps=8)
+FULL = Effort(first_steps=60, refresh_steps=30, worse_steps=10, trials=2, trial_steps=8, first_folds=3, refresh_folds=2)
 QUICK = Effort(first_steps=15, refresh_steps=10, worse_steps=2, trials=0, trial_steps=0, strict=False)
 
 
@@ -54,7 +58,7 @@ def datasets(shop: Shop) -> list[tuple[str, "dataset_pb2.DatasetKind", dataset_p
     ]
 
 
-def training(steps: int, *, seed: int = 7, label_noise: float = 0.0) -> spec_pb2.TrainingSpec:
+def training(steps: int, *, seed: int = 7, label_noise: float = 0.0, folds: int = 0) -> spec_pb2.TrainingSpec:
     """Both heads trained together on one trunk for at most `steps` steps."""
     return spec_pb2.TrainingSpec(
         method=spec_pb2.FINE_TUNING_METHOD_FULL,
@@ -64,12 +68,15 @@ def training(steps: int, *, seed: int = 7, label_noise: float = 0.0) -> spec_pb2
             spec_pb2.TaskSpec(kind=spec_pb2.TASK_KIND_PURCHASE, dataset=f"datasets/{ORDERS}", weight=0.25),
         ],
         learning_rate=1e-4,
+        batch_size=48,
+        max_tokens=48,
         max_steps=steps,
         # The learning rate falls to zero over the steps, so the last weights are worth more than an early stop saves.
         eval_every_steps=max(1, steps // 4),
         patience=4,
         seed=seed,
         label_noise_ratio=label_noise,
+        folds=folds,
     )
 
 
@@ -85,7 +92,7 @@ def first_pipeline(effort: Effort) -> spec_pb2.PipelineSpec:
     return spec_pb2.PipelineSpec(
         governance=_governance(),
         tuning=tuning,
-        training=training(effort.first_steps),
+        training=training(effort.first_steps, folds=effort.first_folds),
         registry=spec_pb2.RegistryStage(model=MODEL, alias=ALIAS, gates=gates),
     )
 
@@ -104,7 +111,7 @@ def refresh_pipeline(effort: Effort) -> spec_pb2.PipelineSpec:
     bound = NOT_WORSE_BY if effort.strict else QUICK_NOT_WORSE_BY
     return spec_pb2.PipelineSpec(
         governance=_governance(),
-        training=training(effort.refresh_steps),
+        training=training(effort.refresh_steps, folds=effort.refresh_folds),
         registry=spec_pb2.RegistryStage(model=MODEL, alias=ALIAS, gates=[_not_worse(bound)]),
     )
 

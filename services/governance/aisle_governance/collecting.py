@@ -67,7 +67,9 @@ class UserEvents:
             fresh, erased = await self._db.write(lambda conn: self._store(conn, good, now)) if good else (0, [])
             for event_id in erased:
                 del good[event_id]
-                refusal = EventRefused("The customer's data was erased; their events are not kept.", reason="SUBJECT_ERASED")
+                refusal = EventRefused(
+                    "The customer's data was erased; their events are not kept.", reason="SUBJECT_ERASED"
+                )
                 response.problems.append(convert.problem_message(refusal, places[event_id]))
                 self._refused.add(1, {"reason": refusal.reason})
             current.set_attribute(telemetry.ATTR_EVENTS, fresh)

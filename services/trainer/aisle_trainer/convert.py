@@ -49,6 +49,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
         seed=spec.seed,
         weight_decay=spec.weight_decay,
         label_noise_ratio=spec.label_noise_ratio,
+        folds=spec.folds,
         skip_export=spec.skip_export,
     )
 
@@ -71,6 +72,7 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
         seed=plan.seed,
         weight_decay=plan.weight_decay,
         label_noise_ratio=plan.label_noise_ratio,
+        folds=plan.folds,
         skip_export=plan.skip_export,
     )
 

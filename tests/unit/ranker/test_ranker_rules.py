@@ -13,6 +13,7 @@ from aisle_ranker.domain.profile import Deed, Taste, taste
 from aisle_ranker.domain.rank import LONGEST_PRODUCT_ID, MOST_CANDIDATES, Rank, Wanted, checked
 from aisle_ranker.domain.recommend import Recommend
 from aisle_ranker.domain.search import Search
+from aisle_ranker.domain.text_match import TEXT_FEATURES
 from aisle_ranker.errors import InvalidField, UnknownProduct
 from ranker_support import Away, Opened, at_once
 
@@ -69,6 +70,28 @@ async def test_a_caller_may_leave_the_neural_stage_out(shop: Opened) -> None:
     expected = shop.reference.search("large wooden desk", 30, neural=False)
     assert found.product_ids[:30] == [shop.bundle.shop.product_id(row) for row in expected]
     assert (stages(trail), told(trail)) == (["lexical", "embed", "vector", "fuse"], [])
+
+
+async def test_a_blend_of_text_features_is_used_as_the_bundle_says_below_zero_too(shop: Opened) -> None:
+    weights = {"neural_relevance": 0.0, "vector": 0.6, "bm25": -0.2, "trigram_coverage": 0.5, "title_length": -0.1}
+    live = replace(shop.live, manifest=replace(shop.live.manifest, search_blend=weights))
+    found = await search(live, "red lamp")
+    rows = np.array([int(product.removeprefix("p")) for product in found.product_ids])
+    match = dict(zip(TEXT_FEATURES, live.search.lexical.match(["red", "lamp"], rows).T, strict=True))
+    bm25 = shop.reference.bm25("red lamp")[rows]
+    cosine = (shop.reference.embeddings @ shop.reference.embed("red lamp"))[rows]
+    expected = 0.6 * cosine - 0.2 * bm25 / (bm25 + 5) + 0.5 * match["trigram_coverage"] - 0.1 * match["title_length"]
+    scores = [found.results(at, 1)[0].score for at in range(len(found))]
+    assert scores == pytest.approx(expected.tolist(), abs=2e-3)
+    assert scores == sorted(scores, reverse=True)
+    ranked = await RANK.for_query(
+        live,
+        "red lamp",
+        [Wanted(product, "") for product in found.product_ids[:5]],
+        deadline=Deadline(None),
+        trail=Trail(),
+    )
+    assert ranked.product_ids == found.product_ids[:5]
 
 
 @pytest.mark.parametrize("weights", [{}, {"neural_relevance": 1.0, "vector": 2.0, "bm25": 0.0}])

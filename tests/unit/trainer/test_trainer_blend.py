@@ -10,6 +10,7 @@ from aisle_trainer.domain import blend as rules
 from aisle_trainer.domain.manifest import BundleFacts, build_manifest
 from aisle_trainer.domain.recommend import History, Recommender
 from aisle_trainer.domain.report import BundleFile
+from aisle_trainer.domain.text_match import ridge_weights
 from aisle_trainer.engines import purchase_data
 from aisle_trainer.engines.lexical import TitleIndex
 from aisle_trainer.engines.purchase_data import Lines, PairDraw, build_purchase_data, covisits, draw_pairs
@@ -37,17 +38,19 @@ def test_the_blend_is_as_good_as_the_best_and_otherwise_near_the_expected_one() 
     features = {
         "neural_relevance": np.array([0.4, 0.5, 0.5, 0.4]),
         "vector": np.array([0.9, 0.1, 0.5, 0.5]),
-        "bm25": np.zeros(4),
+        "word_coverage": np.array([0.9, 0.1, 0.5, 0.5]),
     }
     groups = [np.array([0, 1]), np.array([2, 3])]
-    assert rules.choose_search_blend(grades, features, groups) == (rules.SEARCH_PRIOR, 1)
+    linear = {"vector": 0.5, "word_coverage": 0.25}
+    expected = {"neural_relevance": 1.0, "vector": 0.5 * 2 + 1, "word_coverage": 0.5}
+    assert rules.choose_search_blend(grades, features, linear, groups) == (expected, 1)
     misleading = {
-        **features,
-        "vector": np.array([0.1, 0.9, 0.1, 0.9]),
         "neural_relevance": np.array([0.6, 0.5, 0.6, 0.5]),
+        "vector": np.array([0.1, 0.9, 0.1, 0.9]),
+        "word_coverage": np.zeros(4),
     }
-    weights, score = rules.choose_search_blend(grades, misleading, groups)
-    assert (weights["vector"], score) == (0.1, 1)
+    weights, score = rules.choose_search_blend(grades, misleading, linear, groups)
+    assert (weights["vector"], score) == (0.0, 1)
 
 
 def test_coordinate_ascent_never_gets_worse() -> None:
@@ -156,3 +159,29 @@ def test_the_manifest_lists_its_files_and_its_formula() -> None:
     assert manifest["files"] == {"ranker.onnx": {"sha256": "ab" * 32, "size_bytes": 7}}
     assert manifest["signature"]["embedder"]["outputs"]["embedding"]["shape"] == ["batch", 384]
     assert set(manifest["features"]) >= {"neural_relevance", "vector", "bm25", "covisit", "repeat_purchase"}
+
+
+def test_text_match_counts_words_pairs_places_and_trigrams() -> None:
+    index = TitleIndex(["Red Shoes for men", "blue shoe", "hat", ""])
+    first, second, third, empty = index.match("red shoe", np.arange(4))
+    idf_red, idf_shoe = index.idf("red"), index.idf("shoe")
+    assert idf_red == pytest.approx(math.log(1 + 3.5 / 1.5))
+    assert first[0] == pytest.approx(idf_red / (idf_red + idf_shoe))
+    assert first[1:3].tolist() == [0.0, 1.0]
+    assert second[:3].tolist() == [pytest.approx(idf_shoe / (idf_red + idf_shoe)), 0.0, 0.5]
+    assert first[3] == pytest.approx(math.log1p(4) / math.log1p(40))
+    # " red shoe " has 8 trigrams; " red shoes for men " holds all but "oe ".
+    assert first[4] == pytest.approx(7 / 8)
+    assert first[5] == pytest.approx(7 / (8 + 17 - 7))
+    assert third[[0, 1, 2, 4]].tolist() == [0, 0, 0, 0]
+    assert empty[:4].tolist() == [0, 0, 0, 0]
+
+
+def test_ridge_finds_what_the_labels_are_made_of_whatever_the_scale() -> None:
+    rng = np.random.default_rng(0)
+    features = {"a": rng.random(20_000), "b": 100 * rng.random(20_000), "constant": np.ones(20_000)}
+    weights = ridge_weights(features, 3 * features["a"] - 0.01 * features["b"] + 5, np.ones(20_000))
+    assert weights == {"a": pytest.approx(3, rel=0.02), "b": pytest.approx(-0.01, rel=0.02), "constant": 0.0}
+    muted = np.concatenate([np.ones(10_000), np.zeros(10_000)])
+    labels = np.concatenate([features["a"][:10_000], rng.random(10_000)])
+    assert ridge_weights({"a": features["a"]}, labels, muted)["a"] == pytest.approx(1, rel=0.05)

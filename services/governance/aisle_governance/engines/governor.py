@@ -130,7 +130,13 @@ def govern(job: GovernedDataset, run: str, on_phase: Callable[[float, str], None
     defects = raw_defects(job.kind, job.mapping, frame)
     before = profile(frame, source_columns)
     chain = build_chain(
-        job.kind, job.mapping, job.disabled_rules, job.pii_key, job.label_fixes, cleaning=job.cleaning, repairs=job.repairs
+        job.kind,
+        job.mapping,
+        job.disabled_rules,
+        job.pii_key,
+        job.label_fixes,
+        cleaning=job.cleaning,
+        repairs=job.repairs,
     )
     outcome = run_chain(chain, frame, lambda index, name: say(0.3 + 0.4 * index / len(chain), name), job.excused)
     say(0.7, "check")

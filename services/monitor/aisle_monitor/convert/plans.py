@@ -28,6 +28,7 @@ def training(spec: pipeline_pb.TrainingSpec) -> plans.Training:
         max_tokens=spec.max_tokens,
         weight_decay=spec.weight_decay,
         label_noise_ratio=spec.label_noise_ratio,
+        folds=spec.folds,
         skip_export=spec.skip_export,
     )
 

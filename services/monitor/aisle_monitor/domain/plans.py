@@ -51,6 +51,7 @@ class Training:
     max_tokens: int = 0
     weight_decay: float = 0.0
     label_noise_ratio: float = 0.0
+    folds: int = 0
     skip_export: bool = False
 
 
@@ -162,6 +163,8 @@ def _check_training(training: Training, path: str) -> Iterable[FieldViolation]:
         yield from _within(training.max_tokens, f"{path}.max_tokens", 8, 512)
     yield from _within(training.weight_decay, f"{path}.weight_decay", 0, 1)
     yield from _within(training.label_noise_ratio, f"{path}.label_noise_ratio", 0, 1)
+    if training.folds:
+        yield from _within(training.folds, f"{path}.folds", 2, 10)
     if training.skip_export:
         yield FieldViolation(f"{path}.skip_export", "must be false: the registry stage needs the exported bundle")
 

@@ -59,6 +59,14 @@ class LexicalIndex(Protocol):
         """Return the score of any title by the statistics of this index."""
         ...
 
+    def match(self, words: Sequence[str], rows: Ints) -> Floats:
+        """Return `TEXT_FEATURES` of the given rows, (rows, features)."""
+        ...
+
+    def match_title(self, words: Sequence[str], title: str) -> Floats:
+        """Return `TEXT_FEATURES` of any title by the statistics of this index, (features,)."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class SearchIndex:

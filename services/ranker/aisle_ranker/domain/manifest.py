@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from aisle_ranker.domain.blend import NEURAL
 from aisle_ranker.errors import BundleInvalid
 
 FORMAT = "aisle-bundle/1"
@@ -81,7 +82,8 @@ def _mapping(raw: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _weights(raw: Mapping[str, Any], name: str) -> dict[str, float]:
     weights: dict[str, float] = {}
     for key, value in _mapping(raw, name).items():
-        if not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+        # A neural score below the others' would break the promise that scores fall from the first result to the last.
+        if not isinstance(value, int | float) or not math.isfinite(value) or (value < 0 and key in NEURAL):
             raise _misfit(f"{name}.{key}")
         weights[key] = float(value)
     return weights

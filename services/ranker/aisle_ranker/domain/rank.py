@@ -26,6 +26,7 @@ from aisle_ranker.domain.recommend import FALLBACK_WEIGHTS as PURCHASE_FALLBACK
 from aisle_ranker.domain.recommend import history_tokens, purchase_features
 from aisle_ranker.domain.search import FALLBACK_WEIGHTS as SEARCH_FALLBACK
 from aisle_ranker.domain.text import words
+from aisle_ranker.domain.text_match import TEXT_FEATURES, by_name, uses_text_match
 from aisle_ranker.errors import InvalidField, UnknownProduct
 
 MOST_CANDIDATES = 1000
@@ -94,13 +95,13 @@ class Rank:
         catalog = live.search.catalog
         tokens, query_words = live.tokenizer.ids(query), words(query)
 
-        def look_up() -> tuple[_Candidates, Floats]:
+        def look_up() -> tuple[_Candidates, Floats, dict[str, Floats]]:
             found = _resolve(live, catalog, wanted)
-            return found, _bm25(live, query_words, found)
+            return found, _bm25(live, query_words, found), _text_match(live, query_words, found)
 
         with trail.stage(LEXICAL) as left:
             # The caller's own titles may be many and long, so they are read in a thread.
-            found, bm25 = await self.offload(look_up)
+            found, bm25, match = await self.offload(look_up)
             left.candidates = int((bm25 > 0).sum())
         vector: Vectors | None = None
         try:
@@ -109,7 +110,7 @@ class Rank:
                 left.candidates = 1
         except StageSkipped as skipped:
             trail.degrade(VECTOR_STAGE, skipped.cause)
-        features = {BM25: squashed_bm25(bm25)}
+        features = {BM25: squashed_bm25(bm25), **match}
         sources = {BM25: Source.unranked(np.where(bm25 > 0, bm25, np.nan))}
         if vector is not None:
             cosine = await self._cosines(live, catalog, found, vector, deadline, trail)
@@ -194,6 +195,16 @@ def _bm25(live: LiveModel, query_words: Sequence[str], found: _Candidates) -> Fl
     for at in found.foreign:
         scores[at] = live.search.lexical.score_title(query_words, found.wanted[int(at)].title)
     return scores
+
+
+def _text_match(live: LiveModel, query_words: Sequence[str], found: _Candidates) -> dict[str, Floats]:
+    if not uses_text_match(live.manifest.search_blend):
+        return {}
+    values = np.zeros((len(found.rows), len(TEXT_FEATURES)))
+    values[found.known] = live.search.lexical.match(query_words, found.rows[found.known])
+    for at in found.foreign:
+        values[at] = live.search.lexical.match_title(query_words, found.wanted[int(at)].title)
+    return by_name(values)
 
 
 def _pool(found: _Candidates, sources: dict[str, Source], features: dict[str, Floats]) -> Pool:

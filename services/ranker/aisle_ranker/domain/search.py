@@ -12,6 +12,7 @@ from aisle_ranker.domain.cascade import Cascade, NeuralPlan, Offload, Pool, rank
 from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.domain.neural import StageSkipped
 from aisle_ranker.domain.text import words
+from aisle_ranker.domain.text_match import by_name, uses_text_match
 
 LEXICAL_CANDIDATES = 200
 VECTOR_CANDIDATES = 200
@@ -41,7 +42,10 @@ class Search:
             with trail.stage(VECTOR_STAGE) as left:
                 vector_rows = top_rows(similarity, VECTOR_CANDIDATES)
                 left.candidates = len(vector_rows)
-        pool, rows = _pool(live, query_words, (lexical_rows, lexical_scores), (vector_rows, similarity))
+        # Comparing words with hundreds of titles takes milliseconds, so it is done in a thread.
+        pool, rows = await self.offload(
+            lambda: _pool(live, query_words, (lexical_rows, lexical_scores), (vector_rows, similarity))
+        )
         plan = None
         if not skip_neural:
             plan = NeuralPlan(
@@ -88,6 +92,8 @@ def _pool(
         cosine = similarity[rows].astype(np.float64)
         sources[VECTOR] = Source(cosine, ranks_within(rows, vector_rows))
         features[VECTOR] = cosine
+    if uses_text_match(live.manifest.search_blend):
+        features |= by_name(live.search.lexical.match(query_words, rows))
     catalog = live.search.catalog
     pool = Pool(
         product_ids=[catalog.product_ids[row] for row in rows],

@@ -8,6 +8,7 @@ import numpy as np
 from aisle_ranker.domain.arrays import Floats, Ints
 from aisle_ranker.domain.bm25 import Bm25
 from aisle_ranker.domain.text import words
+from aisle_ranker.domain.text_match import TEXT_FEATURES, text_match, trigrams
 
 _FIELD, _ROW = "words", "row"
 _HEAP_BYTES = 50_000_000
@@ -59,3 +60,14 @@ class TantivyIndex:
     def score_title(self, words_of_query: Sequence[str], title: str) -> float:
         """Return the score of any title by the statistics of this index."""
         return self._formula.score(words_of_query, words(title))
+
+    def match(self, words_of_query: Sequence[str], rows: Ints) -> Floats:
+        """Return `TEXT_FEATURES` of the given rows, (rows, features)."""
+        grams = trigrams(words_of_query)
+        found = [text_match(words_of_query, self._words[int(row)], self._formula.idf, grams) for row in rows]
+        return np.array(found, dtype=np.float64).reshape(len(rows), len(TEXT_FEATURES))
+
+    def match_title(self, words_of_query: Sequence[str], title: str) -> Floats:
+        """Return `TEXT_FEATURES` of any title by the statistics of this index, (features,)."""
+        grams = trigrams(words_of_query)
+        return np.array(text_match(words_of_query, words(title), self._formula.idf, grams), dtype=np.float64)

@@ -14,6 +14,7 @@ PURCHASE_SHARE = 0.25
 PURCHASE_GROUP = 4
 """One bought product and three that were not make a group of purchase pairs."""
 MAX_STEPS_LIMIT = 1_000_000
+MIN_FOLDS, MAX_FOLDS = 2, 10
 
 
 class Task(StrEnum):
@@ -67,6 +68,8 @@ class Plan:
     weight_decay: float = 0.0
     label_noise_ratio: float = 0.0
     skip_export: bool = False
+    folds: int = 0
+    """Models that are trained beside the final one, each without a part of the queries; 0 holds queries back instead."""
 
     def has(self, task: Task) -> bool:
         """Say whether the plan trains `task`."""
@@ -113,6 +116,8 @@ def _check(plan: Plan) -> None:
     if not _BASE_MODEL.fullmatch(plan.base_model):
         raise InvalidField("spec.base_model", "is not the name of a base model")
     _check_tasks(plan)
+    if plan.folds and not MIN_FOLDS <= plan.folds <= MAX_FOLDS:
+        raise InvalidField("spec.folds", f"must be 0 or from {MIN_FOLDS} to {MAX_FOLDS}")
     for field, value, low, high in (
         ("learning_rate", plan.learning_rate, 0.0, 0.1),
         ("batch_size", plan.batch_size, 1, 1024),

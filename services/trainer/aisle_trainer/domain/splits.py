@@ -34,6 +34,19 @@ def search_role(query_id: str) -> Role:
     return Role.VALIDATION if number in SEARCH_VALIDATION_BUCKETS else Role.TRAIN
 
 
+def fold(unit_id: str, folds: int) -> int:
+    """Return the fold 0..folds-1 of a unit; independent of its bucket."""
+    return int(hashlib.sha256(f"fold/{unit_id}".encode()).hexdigest()[:8], 16) % folds
+
+
+def folds_in_words(folds: int) -> str:
+    """Say how search is evaluated with folds."""
+    return (
+        f"{folds} folds by sha256('fold/' + query_id)[:8] mod {folds}; every query scored by a model trained without its "
+        "fold, with blend weights fitted on the other folds"
+    )
+
+
 def search_split_in_words() -> str:
     """Say how the search test split is drawn."""
     test, validation = (", ".join(map(str, b)) for b in (SEARCH_TEST_BUCKETS, SEARCH_VALIDATION_BUCKETS))

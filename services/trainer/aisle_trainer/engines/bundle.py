@@ -19,6 +19,7 @@ from aisle_trainer.domain.manifest import MANIFEST, RECALL_DEPTH, SEARCH_RERANK_
 from aisle_trainer.domain.recommend import RERANK_TOP, top_of
 from aisle_trainer.domain.report import BundleFile
 from aisle_trainer.domain.splits import Role
+from aisle_trainer.domain.text_match import TEXT_FEATURES
 from aisle_trainer.engines import purchase_data
 from aisle_trainer.engines.base_models import BaseModel
 from aisle_trainer.engines.encoder import Encoded, encode
@@ -231,7 +232,12 @@ def _golden_search(search: SearchTask, ranker: OnnxModel) -> list[dict[str, Any]
         hits = np.argsort(-lexical, kind="stable")[:depth]
         near = np.argsort(-cosine, kind="stable")[:depth]
         products = np.union1d(hits[lexical[hits] > 0], near).astype(np.int64)
-        features = {"vector": cosine[products], "bm25": squashed_bm25(lexical[products])}
+        match = search.index.match(data.queries[query], products)
+        features = {
+            "vector": cosine[products],
+            "bm25": squashed_bm25(lexical[products]),
+            **dict(zip(TEXT_FEATURES, match.T, strict=True)),
+        }
         fused = blend(search.blend, features)
         top = np.argsort(-fused, kind="stable")[:SEARCH_RERANK_TOP]
         encoded = search.encode_pairs([(data.queries[query], data.titles[item]) for item in products[top]])

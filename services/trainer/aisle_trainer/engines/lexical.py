@@ -1,10 +1,14 @@
 """BM25 over titles, with the same parameters as the ranker's index (tantivy)."""
 
+import math
 import re
+from collections import Counter
 
 import bm25s
 import numpy as np
 from numpy.typing import NDArray
+
+from aisle_trainer.domain.text_match import TEXT_FEATURES, text_match, trigrams
 
 K1, B = 1.2, 0.75
 _WORD = re.compile(r"[^\W_]+")
@@ -22,8 +26,10 @@ class TitleIndex:
     def __init__(self, titles: list[str]) -> None:
         """Index `titles`; scores come back in their order."""
         self._count = len(titles)
+        self._words = [words(title) for title in titles]
+        self._frequency = Counter(word for title_words in self._words for word in set(title_words))
         self._index = bm25s.BM25(method="lucene", k1=K1, b=B)
-        self._index.index([words(title) or [""] for title in titles], show_progress=False)
+        self._index.index([title_words or [""] for title_words in self._words], show_progress=False)
         self._vocabulary = set(self._index.vocab_dict)
 
     def scores(self, query: str) -> NDArray[np.float64]:
@@ -33,3 +39,15 @@ class TitleIndex:
             return np.zeros(self._count)
         # Lucene's variant leaves out the constant factor k1+1 of the classic formula.
         return np.asarray(self._index.get_scores(known), dtype=np.float64) * (K1 + 1)
+
+    def idf(self, word: str) -> float:
+        """Return ln(1 + (N - n + 0.5) / (n + 0.5)) for a word that n of N titles hold."""
+        count = self._frequency.get(word, 0)
+        return math.log(1 + (self._count - count + 0.5) / (count + 0.5))
+
+    def match(self, query: str, titles: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Return the text-match features of a query and each of `titles` (numbers), (titles, features)."""
+        asked = words(query)
+        grams = trigrams(asked)
+        rows = [text_match(asked, self._words[int(number)], self.idf, grams) for number in titles]
+        return np.array(rows, dtype=np.float64).reshape(len(titles), len(TEXT_FEATURES))

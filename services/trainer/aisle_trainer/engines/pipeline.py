@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -26,7 +27,7 @@ from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_t
 from aisle_trainer.engines.model import ExportModel, RankingModel
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, HISTORY_SEPARATOR, PurchaseTask
 from aisle_trainer.engines.search_task import SearchTask
-from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop
+from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop, TrainingSet
 
 COLUMNS: dict[Task, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Task.SEARCH_RELEVANCE: (search_data.COLUMNS, ("label_weight",)),
@@ -67,7 +68,14 @@ class Surroundings:
 
 _TRACED = {
     name.removeprefix(names.SPAN_PREFIX)
-    for name in (names.SPAN_EMBED, names.SPAN_TRAIN, names.SPAN_BLEND, names.SPAN_EVALUATE, names.SPAN_EXPORT)
+    for name in (
+        names.SPAN_EMBED,
+        names.SPAN_TRAIN,
+        names.SPAN_FOLDS,
+        names.SPAN_BLEND,
+        names.SPAN_EVALUATE,
+        names.SPAN_EXPORT,
+    )
 }
 
 
@@ -133,6 +141,8 @@ class JobRun:
                 for task in self._tasks.values():
                     task.prepare_vectors(embedder)
         loop = self._train()
+        if self._search is not None and plan.folds and not plan.skip_export and not around.stop():
+            self._train_folds(self._search)
         outcome = Outcome(loop.step, loop.loss, loop.checkpoint_step, loop.validations, seconds=self._clock.seconds)
         if plan.skip_export or around.stop():
             return outcome, None
@@ -141,22 +151,51 @@ class JobRun:
 
     def _train(self) -> TrainingLoop:
         with self._clock.phase("train"):
-            model = RankingModel(self._trunk, self._plan)
-            model.bf16 = self._bf16
             sets = {kind: task.training_set() for kind, task in self._tasks.items()}
-            versions = "|".join(f"{kind}={found.version}" for kind, found in sorted(self._datasets.items()))
-            digest = hashlib.sha256(f"{self._base.digest}|{versions}".encode()).hexdigest()
             hooks = Hooks(self._validate, self._report_step, self._around.stop)
-            loop = TrainingLoop(model, self._plan, sets, self._around.workdir / "checkpoints", digest, hooks)
+            loop = self._loop(self._trunk, sets, "checkpoints", hooks)
             loop.run()
         return loop
+
+    def _loop(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
+        model = RankingModel(trunk, self._plan)
+        model.bf16 = self._bf16
+        versions = "|".join(f"{kind}={found.version}" for kind, found in sorted(self._datasets.items()))
+        digest = hashlib.sha256(f"{self._base.digest}|{versions}|{name}".encode()).hexdigest()
+        return TrainingLoop(model, self._plan, sets, self._around.workdir / name, digest, hooks)
+
+    def _train_folds(self, search: SearchTask) -> None:
+        """Train a model without each fold of the queries and score the fold's pairs with it.
+
+        The models are trained as the final one is, other tasks included, but for validation, which would need queries
+        that are neither taught nor judged.
+        """
+        rows, plan = search.evaluation_rows(), self._plan
+        folds, logits = search.fold_of(rows), np.zeros(len(rows))
+        for number in range(plan.folds):
+            with self._clock.phase("folds"):
+                sets = {kind: task.training_set() for kind, task in self._tasks.items() if kind is not search.task}
+                sets[search.task] = search.training_set(without_fold=number)
+                report = partial(self._report_fold, number)
+                hooks = Hooks(lambda _: {}, report, self._around.stop)
+                loop = self._loop(load_trunk(self._base), sets, f"checkpoints-fold-{number}", hooks)
+                loop.run()
+                if self._around.stop():
+                    return
+                held = rows[folds == number]
+                logits[folds == number] = loop.model.predict(search.task, search.encode_rows(held))
+        search.fold_logits = logits
+
+    def _report_fold(self, number: int, progress: Progress) -> None:
+        share = (number + progress.step / self._plan.max_steps + 1) / (self._plan.folds + 1)
+        self._around.report(0.1 + 0.5 * share, f"fold {number + 1} of {self._plan.folds}", None)
 
     def _validate(self, model: RankingModel) -> dict[Task, tuple[Figure, ...]]:
         with self._clock.phase("validate"):
             return {kind: task.validate(model) for kind, task in self._tasks.items()}
 
     def _report_step(self, progress: Progress) -> None:
-        share = progress.step / self._plan.max_steps
+        share = progress.step / self._plan.max_steps / (self._plan.folds + 1 if not self._plan.skip_export else 1)
         self._around.report(0.1 + (0.85 if self._plan.skip_export else 0.5) * share, "train", progress)
 
     def _evaluate_and_export(self, model: RankingModel, outcome: Outcome) -> Path:

@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from aisle_trainer.domain import metrics
-from aisle_trainer.domain.blend import blend, choose_search_blend, sigmoid, squashed_bm25
+from aisle_trainer.domain.blend import blend, choose_search_blend, sigmoid, squashed_bm25, stacked_weights
 from aisle_trainer.domain.effort import Effort
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.report import SystemReport, TaskReport
 from aisle_trainer.domain.sampling import noisy_labels
-from aisle_trainer.domain.splits import Role, search_split_in_words
+from aisle_trainer.domain.splits import Role, fold, folds_in_words, search_split_in_words
+from aisle_trainer.domain.text_match import TEXT_FEATURES, ridge_weights
 from aisle_trainer.engines.encoder import Embedder, Encoded, encode
 from aisle_trainer.engines.lexical import TitleIndex
 from aisle_trainer.engines.model import RankingModel
@@ -41,6 +42,8 @@ class SearchTask:
         self._short_rows = np.concatenate(short)
         self._short_encoded = self.encode_rows(self._short_rows)
         self.blend: dict[str, float] = {NEURAL: 1.0}
+        self.fold_logits: Floats | None = None
+        """Logits of `evaluation_rows`, each from the fold model that did not see the query; None without folds."""
 
     def encode_pairs(self, pairs: Sequence[tuple[str, str]]) -> Encoded:
         """Tokenise (query, title) pairs."""
@@ -61,9 +64,31 @@ class SearchTask:
             (data.queries[q], data.titles[p]) for q, p in zip(data.query_of[rows], data.product_of[rows], strict=True)
         ]
 
-    def training_set(self) -> TrainingSet:
-        """Return the pairs of training queries with their gains as labels, 0..1."""
-        rows = self.data.rows(Role.TRAIN)
+    def fold_of(self, rows: Ints) -> Ints:
+        """Return the fold of each pair, that of its query."""
+        folds: Ints = np.array([fold(query_id, self._plan.folds) for query_id in self.data.query_ids], dtype=np.int64)
+        found: Ints = folds[self.data.query_of[rows]]
+        return found
+
+    def evaluation_rows(self) -> Ints:
+        """Return the pairs that systems are compared on: those of held-back queries, or of all where there are folds."""
+        roles = Role if self._plan.folds else (Role.TEST,)
+        return np.sort(np.concatenate([g for role in roles for g in self.data.groups(role, self._effort.longest_list)]))
+
+    def _training_rows(self, without_fold: int | None) -> Ints:
+        if not self._plan.folds:
+            return self.data.rows(Role.TRAIN)
+        if without_fold is None:
+            return np.flatnonzero(self.data.roles != Role.VALIDATION).astype(np.int64)
+        return np.flatnonzero(self.fold_of(np.arange(len(self.data.grades))) != without_fold).astype(np.int64)
+
+    def training_set(self, without_fold: int | None = None) -> TrainingSet:
+        """Return training pairs with their gains as labels, 0..1.
+
+        Without folds those of training queries; with folds those of all but the validation queries, or, for a fold's
+        model, of all queries outside the fold.
+        """
+        rows = self._training_rows(without_fold)
         labels = metrics.label_of_grade(self.data.grades[rows])
         if np.ptp(labels) == 0:
             raise SingleClassLabels(
@@ -95,23 +120,50 @@ class SearchTask:
         """Return the blend's features of pairs."""
         assert self._query_vectors is not None and self.title_vectors is not None
         queries, products = self.data.query_of[rows], self.data.product_of[rows]
-        lexical = np.zeros(len(rows))
+        lexical, match = np.zeros(len(rows)), np.zeros((len(rows), len(TEXT_FEATURES)))
         for query in np.unique(queries):
             at = queries == query
             lexical[at] = self.index.scores(self.data.queries[query])[products[at]]
+            match[at] = self.index.match(self.data.queries[query], products[at])
         vector = np.einsum("ij,ij->i", self._query_vectors[queries], self.title_vectors[products])
-        return {NEURAL: sigmoid(logits), "vector": vector.astype(np.float64), "bm25": squashed_bm25(lexical)}
+        return {
+            NEURAL: sigmoid(logits),
+            "vector": vector.astype(np.float64),
+            "bm25": squashed_bm25(lexical),
+            **dict(zip(TEXT_FEATURES, match.T, strict=True)),
+        }
 
     def validation_rows(self) -> Ints:
         """Return the validation pairs that blend weights and int8 loss are measured on."""
         return np.concatenate(self.data.groups(Role.VALIDATION, self._effort.longest_list))
 
     def choose_blend(self, logits: Floats) -> float:
-        """Choose the blend's weights on the validation queries, given the logits of `validation_rows`; returns NDCG@10."""
+        """Choose the blend; returns its NDCG@10 on the validation queries.
+
+        With folds, the weights are fitted to all pairs with the logits of the fold models. Otherwise the linear part is
+        fitted to training queries, and its weight is chosen on the validation queries.
+
+        `logits` are those of `validation_rows`. The neural score takes no part in the fit: on pairs that it was trained
+        on it looks better than it is.
+        """
+        if self.fold_logits is not None:
+            rows = self.evaluation_rows()
+            self.blend = stacked_weights(self.features(rows, self.fold_logits), *self._taught(rows))
+            return self.validation_ndcg(logits)
+        taught = self.data.rows(Role.TRAIN)
+        plain = {
+            name: values for name, values in self.features(taught, np.zeros(len(taught))).items() if name != NEURAL
+        }
+        linear = ridge_weights(plain, *self._taught(taught))
         rows = self.validation_rows()
         places = [place for _, place in _grouped(self.data, rows)]
-        self.blend, score = choose_search_blend(self.data.grades[rows], self.features(rows, logits), places)
+        self.blend, score = choose_search_blend(self.data.grades[rows], self.features(rows, logits), linear, places)
         return score
+
+    def _taught(self, rows: Ints) -> tuple[Floats, Floats]:
+        """Return the labels and weights of pairs, noise of the plan included."""
+        labels = metrics.label_of_grade(self.data.grades[rows])
+        return noisy_labels(labels, self._plan.label_noise_ratio, self._plan.seed), self.data.weights[rows]
 
     def validation_ndcg(self, logits: Floats) -> float:
         """Return NDCG@10 of the chosen blend on `validation_rows` with these logits."""
@@ -121,21 +173,41 @@ class SearchTask:
         return float(np.nanmean(values))
 
     def evaluate(self, model: RankingModel) -> TaskReport:
-        """Compare the blended score with the baselines on the test queries."""
-        rows = np.concatenate(self.data.groups(Role.TEST, self._effort.longest_list))
-        logits = model.predict(self.task, self.encode_rows(rows))
-        features = self.features(rows, logits)
-        without = {name: weight for name, weight in self.blend.items() if name != NEURAL}
-        scores = {
-            "model": blend(self.blend, features),
+        """Compare the blended score with the baselines on queries that its parts were not trained on."""
+        rows = self.evaluation_rows()
+        if self.fold_logits is None:
+            features = self.features(rows, model.predict(self.task, self.encode_rows(rows)))
+            scores = {"model": blend(self.blend, features)}
+            plain = {name: weight for name, weight in self.blend.items() if name != NEURAL}
+            if any(plain.values()):
+                scores["without_neural"] = blend(plain, features)
+            words = search_split_in_words()
+        else:
+            features = self.features(rows, self.fold_logits)
+            plain_features = {name: values for name, values in features.items() if name != NEURAL}
+            scores = {
+                "model": self._crossed(rows, features),
+                "without_neural": self._crossed(rows, plain_features),
+            }
+            words = folds_in_words(self._plan.folds)
+        scores |= {
             "neural": features[NEURAL],
             "zero_shot": features["vector"],
             "bm25": features["bm25"],
             "random": np.random.default_rng([self._plan.seed, 11]).random(len(rows)),
         }
-        if any(without.values()):
-            scores["without_neural"] = blend(without, features)
-        return SearchComparison(self.data, rows, scores, features[NEURAL], self._plan.seed).report()
+        return SearchComparison(self.data, rows, scores, features[NEURAL], self._plan.seed).report(words)
+
+    def _crossed(self, rows: Ints, features: dict[str, Floats]) -> Floats:
+        """Score each pair with weights fitted to the other folds."""
+        scores, folds = np.zeros(len(rows)), self.fold_of(rows)
+        labels, weights = self._taught(rows)
+        for number in np.unique(folds):
+            others = folds != number
+            known = {name: values[others] for name, values in features.items()}
+            chosen = stacked_weights(known, labels[others], weights[others])
+            scores[~others] = blend(chosen, {name: values[~others] for name, values in features.items()})
+        return scores
 
 
 class SearchComparison:
@@ -150,8 +222,8 @@ class SearchComparison:
         self._places = np.concatenate([p for _, p in groups])
         self._unit = np.repeat(np.arange(len(groups)), [len(g) for g, _ in groups])
 
-    def report(self) -> TaskReport:
-        """Return figures with intervals over queries, and the paired differences of the model."""
+    def report(self, split: str) -> TaskReport:
+        """Return figures with intervals over queries, and the paired differences of the model; `split` says how."""
         ndcg = {system: self._per_query(metrics.ndcg, system) for system in self._scores}
         mrr = {system: self._per_query(metrics.reciprocal_rank, system) for system in self._scores}
         systems = tuple(
@@ -165,9 +237,7 @@ class SearchComparison:
             if system != "model"
         )
         units = tuple(self._data.query_ids[self._data.query_of[g[0]]] for g, _ in self._groups)
-        return TaskReport(
-            Task.SEARCH_RELEVANCE, self._data.dataset_version, search_split_in_words(), systems, units, differences
-        )
+        return TaskReport(Task.SEARCH_RELEVANCE, self._data.dataset_version, split, systems, units, differences)
 
     def _per_query(self, metric: object, system: str) -> Floats:
         scores = self._scores[system]

@@ -43,7 +43,7 @@ class Hooks:
     """What the loop asks of its surroundings."""
 
     validate: Callable[[RankingModel], dict[Task, tuple[Figure, ...]]]
-    """Returns the figures per task; the first of each is what early stopping looks at."""
+    """Returns the figures per task; the first of each is what early stopping looks at. None means: train to the end."""
     report: Callable[["Progress"], None]
     """Is told after every few steps, validation and checkpoint."""
     stop: Callable[[], bool]
@@ -141,6 +141,9 @@ class TrainingLoop:
 
     def _validate(self) -> None:
         figures = self.hooks.validate(self.model)
+        if not figures:  # nothing is chosen by validation: the newest weights are the ones
+            self.best = self.model.trainable_state()
+            return
         total = sum(self.plan.weight(task) for task in figures)
         score = sum(self.plan.weight(task) * values[0].value for task, values in figures.items()) / total
         if not self.validations or score > max(entry.score for entry in self.validations):
