@@ -155,4 +155,4 @@ class Probe:
                 self.failures.append(failure_text(error))
             self.calls += 1
             # A shopper's pace: enough calls to hit the moment of the swap, few enough to leave the cores to training.
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.4)
