@@ -26,6 +26,10 @@ STYLES = ("vintage", "modern", "retro", "rustic", "floral", "striped", "spotted"
 SIZES = ("small", "medium", "large")
 SYNONYMS = {"notebook": "jotter", "coffee mug": "coffee cup", "wool blanket": "throw", "gift bag": "present bag"}
 PEAK = {"party": (11, 12), "garden": (4, 5, 6), "toys": (11, 12)}
+ABROAD_FROM = datetime(2025, 9, 1)
+"""From then on the shop advertises in France: what arrives later differs from what the first model was taught."""
+ABROAD_SHARES = (0.1, 0.35)
+"""Share of orders from France before and after."""
 COLUMNS = {"title": "name", "order_time": "placed_at", "unit_price": "price", "customer_id": "customer"}
 
 
@@ -70,7 +74,7 @@ def make_shop(
     lines = _orders(rng, catalogue, customers, orders)
     judged = workdir / "judgments.csv"
     _write(judged, ["query", "title", "description", "grade", "grade_variance"], _judgment_rows(rng, grades))
-    cut = "2025-09-01"
+    cut = ABROAD_FROM.date().isoformat()
     known, later = [row for row in lines if row[4] < cut], [row for row in lines if row[4] >= cut]
     header = ["order_id", "product_id", "name", "quantity", "placed_at", "price", "customer", "country"]
     _write(workdir / "orders_known.csv", header, _with_dirt(rng, known))
@@ -166,7 +170,7 @@ def _orders(rng: np.random.Generator, catalogue: list[Product], customers: int, 
         for index in rng.choice(len(items), size=size, replace=False, p=liking / liking.sum()):
             item = items[int(index)]
             quantity = str(int(rng.integers(1, 12)))
-            country = "United Kingdom" if rng.random() < 0.9 else "France"
+            country = "France" if rng.random() < ABROAD_SHARES[moment >= ABROAD_FROM] else "United Kingdom"
             shopper = f"c{customer:05d}"
             rows.append(
                 [
