@@ -113,6 +113,8 @@ def test_ctrl_c_in_a_program_that_uses_the_platform_leaves_no_orphan(tmp_path: P
     process = subprocess.Popen(
         [sys.executable, "-c", EMBEDDED, str(tmp_path / "state"), str(commands)],
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        # A shell that runs the tests in the background makes them ignore the signal, and so would their children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )  # fmt: skip
     assert process.stdout is not None
     children = json.loads(process.stdout.readline())

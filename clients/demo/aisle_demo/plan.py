@@ -39,7 +39,7 @@ class Effort:
     """Whether the first model must beat zero-shot; a model of a few steps only must not be much worse."""
 
 
-FULL = Effort(first_steps=60, refresh_steps=30, worse_steps=10, trials=2, trial_steps=8, first_folds=3, refresh_folds=2)
+FULL = Effort(first_steps=48, refresh_steps=24, worse_steps=8, trials=2, trial_steps=6, first_folds=3, refresh_folds=2)
 QUICK = Effort(first_steps=15, refresh_steps=10, worse_steps=2, trials=0, trial_steps=0, strict=False)
 
 
@@ -68,7 +68,7 @@ def training(steps: int, *, seed: int = 7, label_noise: float = 0.0, folds: int 
             spec_pb2.TaskSpec(kind=spec_pb2.TASK_KIND_PURCHASE, dataset=f"datasets/{ORDERS}", weight=0.25),
         ],
         learning_rate=1e-4,
-        batch_size=48,
+        batch_size=40,
         max_tokens=48,
         max_steps=steps,
         # The learning rate falls to zero over the steps, so the last weights are worth more than an early stop saves.

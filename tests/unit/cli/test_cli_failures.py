@@ -116,4 +116,4 @@ def test_every_call_carries_one_trace_that_can_be_shown(fakes: Fakes, monkeypatc
     given = f"00-{'a' * 32}-{'b' * 16}-01"
     monkeypatch.setenv("AISLE_TRACEPARENT", given)
     assert fakes.run("data", "datasets", "--json").document["trace_id"] == "a" * 32
-    assert fakes.traceparents[-1] == given
+    assert fakes.traceparents[-1].split("-")[1] == "a" * 32
