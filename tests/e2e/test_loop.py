@@ -68,6 +68,7 @@ async def test_an_alert_started_the_last_run(report: Report) -> None:
 async def test_no_call_failed_while_a_model_was_swapped_in(report: Report) -> None:
     assert report.promotion_probe["calls"] > 0
     assert report.promotion_probe["failed"] == 0
+    assert len([version for version, calls in report.promotion_probe["by_version"].items() if calls]) == 2
 
 
 async def test_clicks_are_counted_against_what_was_shown(report: Report) -> None:

@@ -37,6 +37,8 @@ RUN_SECONDS = 1200.0
 SEARCH_DEADLINE = 2.0
 """Seconds a demo call may take; training runs beside it on the same cores."""
 POLL_SECONDS = 1.0
+SWAP_SECONDS = 30.0
+"""Within this time searches must be answered by the model that a run promoted."""
 TRACE_SECONDS = 20.0
 SPANS_SECONDS = 3.0
 """Spans leave their process in batches; this is longer than a batch waits."""
@@ -260,6 +262,8 @@ class Scenario:
         alert = await self._alert()
         async with Probe(self.services, self.shop.queries[:40], SEARCH_DEADLINE) as probe:
             run = await self._follow(alert.pipeline_run)
+            if run.state == pipeline_run_pb2.PIPELINE_RUN_STATE_SUCCEEDED:
+                await probe.answered_by(run.slip.model_version, SWAP_SECONDS)
         self.report.promotion_probe = {
             "calls": probe.calls,
             "failed": len(probe.failures),

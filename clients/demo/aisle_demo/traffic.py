@@ -17,7 +17,7 @@ from aisle.governance.v1 import governance_service_pb2, user_event_pb2
 from aisle.ranker.v1 import ranker_service_pb2
 from aisle.type.v1 import context_pb2
 
-from aisle_demo.services import CALL_SECONDS, Services, failure_text
+from aisle_demo.services import CALL_SECONDS, DemoFailed, Services, failure_text
 from aisle_demo.shop import Shop
 
 CLICK_RATIO = (0.02, 0.1, 0.3, 0.6)
@@ -25,6 +25,7 @@ CLICK_RATIO = (0.02, 0.1, 0.3, 0.6)
 LOOK_DECAY = 0.85
 """Chance to look at a result, relative to the one above it."""
 EVENTS_PER_CALL = 200
+CALLS_AFTER_SWAP = 3
 
 
 @dataclass(slots=True)
@@ -143,6 +144,15 @@ class Probe:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    async def answered_by(self, model_version: str, seconds: float) -> None:
+        """Go on until some calls were answered by this version; DemoFailed when none is within `seconds`."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self.versions[model_version] < CALLS_AFTER_SWAP:
+                    await asyncio.sleep(0.1)
+        except TimeoutError:
+            raise DemoFailed(f"no search was answered by {model_version} within {seconds:.0f} s") from None
 
     async def _run(self) -> None:
         while True:
