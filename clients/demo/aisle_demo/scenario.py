@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import grpc
 from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2
@@ -137,8 +137,8 @@ class Scenario:
         )
         return await self._follow(answer.pipeline_run.name)
 
-    async def _follow(self, name: str) -> pipeline_run_pb2.PipelineRun:
-        """Tell what a run does until it ends, with the details behind each stage."""
+    async def _follow(self, name: str, *listeners: Callable[[str], None]) -> pipeline_run_pb2.PipelineRun:
+        """Tell what a run does until it ends, with the details behind each stage; listeners hear of each stage that ended."""
         told: set[str] = set()
         run = pipeline_run_pb2.PipelineRun(name=name)
         async for run in self._watch(name):
@@ -147,6 +147,8 @@ class Scenario:
                     continue
                 told.add(stage.stage)
                 self.say.stage(name, stage.stage, state_name(stage.state), stage.summary, seconds(stage))
+                for listener in listeners:
+                    listener(stage.stage)
                 await self._details(stage.stage, run)
         self.report.runs.append(run_entry(run))
         self.say.outcome(name, state_name(run.state))
@@ -261,7 +263,7 @@ class Scenario:
         await self._governed(answer.governance_run.name)
         alert = await self._alert()
         async with Probe(self.services, self.shop.queries[:40], SEARCH_DEADLINE) as probe:
-            run = await self._follow(alert.pipeline_run)
+            run = await self._follow(alert.pipeline_run, probe.stage_ended)
             if run.state == pipeline_run_pb2.PIPELINE_RUN_STATE_SUCCEEDED:
                 await probe.answered_by(run.slip.model_version, SWAP_SECONDS)
         self.report.promotion_probe = {

@@ -26,6 +26,10 @@ LOOK_DECAY = 0.85
 """Chance to look at a result, relative to the one above it."""
 EVENTS_PER_CALL = 200
 CALLS_AFTER_SWAP = 3
+CALM_SECONDS = 1.0
+"""Pause between two searches of the probe while a model is trained on the same cores."""
+EAGER_SECONDS = 0.05
+"""The same around a swap, where every moment counts."""
 
 
 @dataclass(slots=True)
@@ -134,6 +138,7 @@ class Probe:
         self.calls = 0
         self.failures: list[str] = []
         self.versions: dict[str, int] = defaultdict(int)
+        self.pause = CALM_SECONDS
 
     async def __aenter__(self) -> "Probe":
         self._task = asyncio.create_task(self._run())
@@ -144,6 +149,11 @@ class Probe:
             self._task.cancel()
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
+
+    def stage_ended(self, stage: str) -> None:
+        """Search without a pause once the training of a run has ended: its promotion is next."""
+        if stage == "training":
+            self.pause = EAGER_SECONDS
 
     async def answered_by(self, model_version: str, seconds: float) -> None:
         """Go on until some calls were answered by this version; DemoFailed when none is within `seconds`."""
@@ -164,5 +174,4 @@ class Probe:
             except grpc.aio.AioRpcError as error:
                 self.failures.append(failure_text(error))
             self.calls += 1
-            # A shopper's pace: enough calls to hit the moment of the swap, few enough to leave the cores to training.
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(self.pause)

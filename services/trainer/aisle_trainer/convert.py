@@ -50,6 +50,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
         weight_decay=spec.weight_decay,
         label_noise_ratio=spec.label_noise_ratio,
         folds=spec.folds,
+        frozen_layers=spec.frozen_layers,
         skip_export=spec.skip_export,
     )
 
@@ -73,6 +74,7 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
         weight_decay=plan.weight_decay,
         label_noise_ratio=plan.label_noise_ratio,
         folds=plan.folds,
+        frozen_layers=plan.frozen_layers,
         skip_export=plan.skip_export,
     )
 

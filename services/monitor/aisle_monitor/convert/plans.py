@@ -29,6 +29,7 @@ def training(spec: pipeline_pb.TrainingSpec) -> plans.Training:
         weight_decay=spec.weight_decay,
         label_noise_ratio=spec.label_noise_ratio,
         folds=spec.folds,
+        frozen_layers=spec.frozen_layers,
         skip_export=spec.skip_export,
     )
 

@@ -52,6 +52,7 @@ class Training:
     weight_decay: float = 0.0
     label_noise_ratio: float = 0.0
     folds: int = 0
+    frozen_layers: int = 0
     skip_export: bool = False
 
 
@@ -165,6 +166,7 @@ def _check_training(training: Training, path: str) -> Iterable[FieldViolation]:
     yield from _within(training.label_noise_ratio, f"{path}.label_noise_ratio", 0, 1)
     if training.folds:
         yield from _within(training.folds, f"{path}.folds", 2, 10)
+    yield from _within(training.frozen_layers, f"{path}.frozen_layers", 0, 63)
     if training.skip_export:
         yield FieldViolation(f"{path}.skip_export", "must be false: the registry stage needs the exported bundle")
 

@@ -70,6 +70,8 @@ class Plan:
     skip_export: bool = False
     folds: int = 0
     """Models that are trained beside the final one, each without a part of the queries; 0 holds queries back instead."""
+    frozen_layers: int = 0
+    """Lowest encoder layers that are not trained, the token embeddings with them; only with `Method.FULL`."""
 
     def has(self, task: Task) -> bool:
         """Say whether the plan trains `task`."""
@@ -118,7 +120,10 @@ def _check(plan: Plan) -> None:
     _check_tasks(plan)
     if plan.folds and not MIN_FOLDS <= plan.folds <= MAX_FOLDS:
         raise InvalidField("spec.folds", f"must be 0 or from {MIN_FOLDS} to {MAX_FOLDS}")
+    if plan.frozen_layers and plan.method is not Method.FULL:
+        raise InvalidField("spec.frozen_layers", "is for the full method; adapters leave all layers as they are")
     for field, value, low, high in (
+        ("frozen_layers", plan.frozen_layers, 0, 63),
         ("learning_rate", plan.learning_rate, 0.0, 0.1),
         ("batch_size", plan.batch_size, 1, 1024),
         ("max_steps", plan.max_steps, 1, MAX_STEPS_LIMIT),

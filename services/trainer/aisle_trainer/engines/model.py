@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from aisle_trainer.domain.plan import Method, Plan, Task
 from aisle_trainer.engines.encoder import Encoded, masked_mean
+from aisle_trainer.errors import InvalidField
 
 HEAD_OF_TASK = {Task.SEARCH_RELEVANCE: "relevance", Task.PURCHASE: "purchase"}
 HEAD_LEARNING_RATE_FACTOR = {Method.FULL: 5.0, Method.LORA: 1.0}
@@ -52,6 +53,7 @@ class RankingModel(nn.Module):
         torch.manual_seed(plan.seed)
         self.dim = int(trunk.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.method = plan.method
+        _freeze(trunk, plan.frozen_layers)
         self.trunk = _with_lora(trunk, plan.lora_rank) if plan.method is Method.LORA else trunk
         self.heads = nn.ModuleDict({name: Head(self.dim) for name in HEAD_OF_TASK.values()})
         self.bf16 = False
@@ -117,6 +119,20 @@ def segment_means(hidden: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, 
     first = masked_mean(hidden, mask * (1 - types))
     second = masked_mean(hidden, mask * types)
     return nn.functional.normalize(first, dim=1), nn.functional.normalize(second, dim=1)
+
+
+def _freeze(trunk: nn.Module, layers: int) -> None:
+    """Leave the embeddings and the lowest `layers` of a BERT-like encoder as they are; raises InvalidField when none are left.
+
+    Source: Howard & Ruder 2018, section 3.3 (upper layers carry what is special to a task), here without unfreezing.
+    """
+    if not layers:
+        return
+    stack: nn.ModuleList = trunk.encoder.layer  # type: ignore[union-attr, assignment]
+    if layers >= len(stack):
+        raise InvalidField("spec.frozen_layers", f"must be below {len(stack)}, the layers of the base model")
+    for part in (trunk.embeddings, *stack[:layers]):
+        part.requires_grad_(False)  # type: ignore[operator, union-attr]
 
 
 def _with_lora(trunk: nn.Module, rank: int) -> nn.Module:
