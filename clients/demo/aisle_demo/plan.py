@@ -39,12 +39,28 @@ class Effort:
     """Folds of the first model's search evaluation; 0 holds queries back instead."""
     refresh_folds: int = 0
     """The same for the model that is trained again on fresh data."""
+    validations: int = 4
+    """Looks at the validation data while a model is trained."""
+    shoppers: int = 1_000
+    """Customers of the replayed day, at most."""
+    searches: int = 60
+    """Judged queries that are sent along with them."""
     strict: bool = True
     """Whether the first model must beat zero-shot; a model of a few steps only must not be much worse."""
 
 
 FULL = Effort(first_steps=48, refresh_steps=24, worse_steps=8, trials=2, trial_steps=6, first_folds=3, refresh_folds=2)
-QUICK = Effort(first_steps=15, refresh_steps=10, worse_steps=2, trials=0, trial_steps=0, strict=False)
+QUICK = Effort(
+    first_steps=12,
+    refresh_steps=6,
+    worse_steps=2,
+    trials=0,
+    trial_steps=0,
+    validations=1,
+    shoppers=20,
+    searches=20,
+    strict=False,
+)
 
 
 def datasets(shop: Shop) -> list[tuple[str, "dataset_pb2.DatasetKind", dataset_pb2.ColumnMapping]]:
@@ -99,7 +115,7 @@ def first_pipeline(effort: Effort) -> spec_pb2.PipelineSpec:
     return spec_pb2.PipelineSpec(
         governance=_governance(),
         tuning=tuning,
-        training=training(effort.first_steps, folds=effort.first_folds),
+        training=training(effort.first_steps, folds=effort.first_folds, validations=effort.validations),
         registry=spec_pb2.RegistryStage(model=MODEL, alias=ALIAS, gates=gates),
     )
 
@@ -118,7 +134,7 @@ def refresh_pipeline(effort: Effort) -> spec_pb2.PipelineSpec:
     bound = NOT_WORSE_BY if effort.strict else QUICK_NOT_WORSE_BY
     return spec_pb2.PipelineSpec(
         governance=_governance(),
-        training=training(effort.refresh_steps, folds=effort.refresh_folds),
+        training=training(effort.refresh_steps, folds=effort.refresh_folds, validations=effort.validations),
         registry=spec_pb2.RegistryStage(model=MODEL, alias=ALIAS, gates=[_not_worse(bound)]),
     )
 

@@ -40,7 +40,7 @@ POLL_SECONDS = 1.0
 SWAP_SECONDS = 30.0
 """Within this time searches must be answered by the model that a run promoted."""
 TRACE_SECONDS = 20.0
-SPANS_SECONDS = 3.0
+SPANS_SECONDS = 1.2
 """Spans leave their process in batches; this is longer than a batch waits."""
 
 
@@ -235,7 +235,13 @@ class Scenario:
     async def _replay_day(self) -> None:
         day = self.shop.replay_day[0].time.date()
         self.say.chapter(f"A held-back day as traffic: {day}")
-        traffic: Traffic = await replay(self.services, self.shop, searches=60, deadline_seconds=SEARCH_DEADLINE)
+        traffic: Traffic = await replay(
+            self.services,
+            self.shop,
+            searches=self.effort.searches,
+            shoppers=self.effort.shoppers,
+            deadline_seconds=SEARCH_DEADLINE,
+        )
         if traffic.failures:
             raise DemoFailed(f"{len(traffic.failures)} calls failed, the first with {traffic.failures[0]}")
         self.say.line(

@@ -17,11 +17,11 @@ from aisle_demo.shop import OrderLine, Shop, SourceFile
 
 KNOWN_UNTIL = "2011-09-01"
 """First day of Online Retail that the shop does not know at the start."""
-QUICK_KNOWN_FROM = "2011-06-01"
+QUICK_KNOWN_FROM = "2011-07-01"
 """First day that the quick demo takes in."""
 QUICK_LATER_UNTIL = "2011-10-01"
 """First day that the quick demo leaves out at the end."""
-QUICK_FOLDS = 3
+QUICK_FOLDS = 2
 """Of the ten files of CrowdFlower judgments, how many the quick demo takes in; every file holds nearly all queries."""
 WANDS_PER_QUERY = 40
 """WANDS holds about 490 judgments a query; scoring them all takes longer than the demo may."""

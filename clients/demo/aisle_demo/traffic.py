@@ -10,6 +10,7 @@ import random
 import uuid
 from collections import defaultdict
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any
 
 import grpc
@@ -44,16 +45,19 @@ class Traffic:
 
 
 async def replay(
-    services: Services, shop: Shop, *, searches: int, deadline_seconds: float, parallel: int = 2
+    services: Services, shop: Shop, *, searches: int, shoppers: int, deadline_seconds: float, parallel: int = 2
 ) -> Traffic:
-    """Send the held-back day's shoppers and `searches` judged queries, with their clicks."""
+    """Send the held-back day's first `shoppers` customers and `searches` judged queries, with their clicks."""
     traffic = Traffic()
     baskets: dict[str, set[str]] = defaultdict(set)
     for line in shop.replay_day:
         baskets[line.customer_id].add(line.product_id)
     slots = asyncio.Semaphore(parallel)
     draw = random.Random(7)
-    work = [_recommend(services, traffic, customer, bought, deadline_seconds) for customer, bought in baskets.items()]
+    work = [
+        _recommend(services, traffic, customer, bought, deadline_seconds)
+        for customer, bought in islice(baskets.items(), shoppers)
+    ]
     queries = shop.queries[:searches]
     work += [
         _search(services, traffic, shop, query, deadline_seconds, random.Random(draw.random())) for query in queries

@@ -34,8 +34,8 @@ FULL = Effort(
 )
 QUICK = Effort(
     longest_list=25,
-    test_customers=40,
-    neural_validation_customers=12,
+    test_customers=20,
+    neural_validation_customers=8,
     blend_customers=100,
     test_groups=60,
     validation_groups=24,

@@ -54,7 +54,7 @@ def export_embedder(
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         fill(bones, base_state, (EMBEDDING,), paths[0])
-        quantize(*paths, folder)
+        quantize(*paths)
         (folder / "complete").touch()
     return paths
 
@@ -70,7 +70,7 @@ def export_ranker(model: RankingModel, bones: Skeleton, probe: Encoded, folder: 
         f"ranker_{head}": require_parity(f"ranker ({head})", expected[number], exported.run(probe, head))
         for number, head in enumerate(HEADS)
     }
-    quantize(folder / RANKER, folder / RANKER_INT8, folder)
+    quantize(folder / RANKER, folder / RANKER_INT8)
     small = OnnxModel(folder / RANKER_INT8, threads)
     for number, head in enumerate(HEADS):
         parity[f"ranker_int8_{head}"] = float(np.abs(small.run(probe, head) - expected[number]).max())
