@@ -7,6 +7,7 @@ from aisle.governance.v1 import repair_model_pb2 as _repair_model_pb2
 from aisle.governance.v1 import user_event_pb2 as _user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -541,12 +542,26 @@ class ListErasuresResponse(_message.Message):
     def __init__(self, erasures: _Optional[_Iterable[_Union[_erasure_pb2.Erasure, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WatchErasureRequest(_message.Message):
-    __slots__ = ("name", "after_revision")
+    __slots__ = ("name", "after_revision", "until_complete")
     NAME_FIELD_NUMBER: _ClassVar[int]
     AFTER_REVISION_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_COMPLETE_FIELD_NUMBER: _ClassVar[int]
     name: str
     after_revision: int
-    def __init__(self, name: _Optional[str] = ..., after_revision: _Optional[int] = ...) -> None: ...
+    until_complete: bool
+    def __init__(self, name: _Optional[str] = ..., after_revision: _Optional[int] = ..., until_complete: _Optional[bool] = ...) -> None: ...
+
+class PreviewErasureRequest(_message.Message):
+    __slots__ = ("customer_id",)
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
+
+class PreviewErasureResponse(_message.Message):
+    __slots__ = ("finding",)
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    finding: _erasure_pb2.SubjectFinding
+    def __init__(self, finding: _Optional[_Union[_erasure_pb2.SubjectFinding, _Mapping]] = ...) -> None: ...
 
 class WatchErasureResponse(_message.Message):
     __slots__ = ("erasure",)
