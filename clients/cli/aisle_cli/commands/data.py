@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle_cli import names, output
-from aisle_cli.commands import data_history, data_label, data_repair
+from aisle_cli.commands import data_erasure, data_history, data_label, data_repair
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_REJECTED, CommandFailed, usage
 from aisle_cli.session import Session, collect
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = group("Import, govern and inspect datasets.")
 data_history.register(app)
+data_erasure.register(app)
 data_label.register(app)
 data_repair.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
