@@ -349,6 +349,10 @@ def lineage(
         output.line("Earlier versions: " + ", ".join(names.short(v) for v in found.parent_versions))
     if found.HasField("row_source"):
         output.line(f"The row comes from {found.row_source.source_file}, line {found.row_source.source_line}.")
+    if found.merged_row_sources:
+        places = ", ".join(f"{one.source_file}:{one.source_line}" for one in found.merged_row_sources[:20])
+        more = len(found.merged_row_sources) - 20
+        output.line(f"Merged from: {places}{f' and {more} more' if more > 0 else ''}.")
     if found.HasField("row_release"):
         fixes = ", ".join(f"{name}={value}" for name, value in sorted(found.row_release.fixes.items()))
         output.line(

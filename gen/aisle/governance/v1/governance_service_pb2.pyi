@@ -347,16 +347,18 @@ class GetLineageRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., row_id: _Optional[str] = ...) -> None: ...
 
 class GetLineageResponse(_message.Message):
-    __slots__ = ("imports", "parent_versions", "row_source", "row_release")
+    __slots__ = ("imports", "parent_versions", "row_source", "row_release", "merged_row_sources")
     IMPORTS_FIELD_NUMBER: _ClassVar[int]
     PARENT_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     ROW_SOURCE_FIELD_NUMBER: _ClassVar[int]
     ROW_RELEASE_FIELD_NUMBER: _ClassVar[int]
+    MERGED_ROW_SOURCES_FIELD_NUMBER: _ClassVar[int]
     imports: _containers.RepeatedCompositeFieldContainer[_dataset_pb2.Import]
     parent_versions: _containers.RepeatedScalarFieldContainer[str]
     row_source: SourcePosition
     row_release: _dataset_history_pb2.RowRelease
-    def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., parent_versions: _Optional[_Iterable[str]] = ..., row_source: _Optional[_Union[SourcePosition, _Mapping]] = ..., row_release: _Optional[_Union[_dataset_history_pb2.RowRelease, _Mapping]] = ...) -> None: ...
+    merged_row_sources: _containers.RepeatedCompositeFieldContainer[SourcePosition]
+    def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., parent_versions: _Optional[_Iterable[str]] = ..., row_source: _Optional[_Union[SourcePosition, _Mapping]] = ..., row_release: _Optional[_Union[_dataset_history_pb2.RowRelease, _Mapping]] = ..., merged_row_sources: _Optional[_Iterable[_Union[SourcePosition, _Mapping]]] = ...) -> None: ...
 
 class SourcePosition(_message.Message):
     __slots__ = ("source_file", "source_line")

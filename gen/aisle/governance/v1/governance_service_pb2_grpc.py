@@ -541,7 +541,7 @@ class GovernanceServiceServicer:
 
     def PreviewErasure(self, request, context):
         """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-        user events and label that holds rows of the person of theirs. Reads every table, so it takes as long as
+        user events and label review that holds something of the person. Reads every table, so it takes as long as
         an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)

@@ -124,7 +124,7 @@ class GovernanceServiceStub:
     """Lists erasures, newest first."""
     PreviewErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]
     """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-    user events and label that holds rows of the person of theirs. Reads every table, so it takes as long as
+    user events and label review that holds something of the person. Reads every table, so it takes as long as
     an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
     """
     WatchErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]
@@ -276,7 +276,7 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Lists erasures, newest first."""
     PreviewErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]  # type: ignore[assignment]
     """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-    user events and label that holds rows of the person of theirs. Reads every table, so it takes as long as
+    user events and label review that holds something of the person. Reads every table, so it takes as long as
     an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
     """
     WatchErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]  # type: ignore[assignment]
@@ -623,7 +623,7 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.PreviewErasureResponse], _abc.AsyncIterator[_governance_service_pb2.PreviewErasureResponse]]:
         """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-        user events and label that holds rows of the person of theirs. Reads every table, so it takes as long as
+        user events and label review that holds something of the person. Reads every table, so it takes as long as
         an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
         """
 
