@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import io
 import json
+import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -16,7 +17,11 @@ from aisle.ranker.v1 import ranker_service_pb2 as ranker_pb
 from aisle.registry.v1 import model_version_pb2, registry_events_pb2
 from aisle.registry.v1 import registry_service_pb2 as registry_pb
 from aisle.registry.v1 import registry_service_pb2_grpc as registry_grpc
+from aisle.trainer.v1 import trainer_events_pb2, training_job_pb2
 from aisle.type.v1 import failure_pb2, subject_pb2
+from aisle_monitor import main as monitor_main
+from aisle_monitor.settings import MonitorSettings
+from aisle_monitor.storage.tables import drift_reports
 from aisle_registry.main import MIGRATIONS, wire
 from aisle_registry.settings import RegistrySettings
 from aisle_runtime.artifacts import ArtifactStore
@@ -25,11 +30,16 @@ from aisle_runtime.erasing.bundles import StoredFile, rewrite_bundle
 from aisle_runtime.erasing.subjects import Subjects, subject_hash
 from aisle_runtime.erasing.worker import order_for
 from aisle_runtime.nats_config import ADMIN_USER
+from aisle_runtime.tables import RUNTIME
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server, own_nats_server  # noqa: F401
 from aisle_runtime.tokens import load_key
+from aisle_trainer import main as trainer_main
+from aisle_trainer.settings import TrainerSettings
+from aisle_trainer.storage import records
 from monitor_support import Publisher
 from ranker_fakes import Bundle, build, fake_registry
+from sqlalchemy import Connection, insert, select, update
 from test_governance import Shop, shop  # noqa: F401
 from test_ranker import live, ranker, refusal, state, until
 from test_registry import evidence, messages
@@ -296,5 +306,95 @@ async def test_the_ranker_forgets_at_once_and_waits_for_the_rewritten_bundle(
         assert (await refusal(stub.GetUserProfile(profile))).reason == "CUSTOMER_NOT_FOUND"
     stored = {path.name for path in (tmp_path / "state" / "artifacts").glob("??/*")}
     assert stored and stored <= set(fresh.digests.values())
+    await ear.connection.close()
+    await publish.close()
+
+
+async def test_the_trainer_rewrites_its_bundles_and_waits_for_jobs_that_had_begun(
+    tmp_path: Path,
+    own_nats_server: NatsServer,  # noqa: F811
+) -> None:
+    bus, publish = own_nats_server, Publisher(own_nats_server)
+    key = load_key(tmp_path / "subject.key")
+    ear = await Ear.open(bus, "trainer")
+    config = TrainerSettings.model_validate(
+        {"state_dir": tmp_path / "state", "subject_key_file": tmp_path / "subject.key", **bus.settings("trainer")}
+    )
+    async with running_host("trainer", config, trainer_main.MIGRATIONS, trainer_main.wire) as host:
+        store, db = host.platform.artifacts, host.platform.db
+        files = bundle_files(["c1", PERSON])
+        artifacts = [
+            training_job_pb2.Artifact(path=path, sha256=store.put_bytes(data), size_bytes=len(data))
+            for path, data in files.items()
+        ]
+        job = training_job_pb2.TrainingJob(name="trainingJobs/j1", artifacts=artifacts)
+        task = training_job_pb2.TaskEvaluation(
+            unit_ids=["c1", PERSON], systems=[training_job_pb2.SystemResult(system="model", unit_values=[0.1, 0.2])]
+        )
+        evaluation = training_job_pb2.Evaluation(name="evaluations/j1", tasks=[task])
+        event = trainer_events_pb2.TrainingJobSucceeded(training_job=job, evaluation=evaluation)
+        left = config.state_dir / "jobs" / "j0" / "bundle"
+        left.mkdir(parents=True)
+        (left / "histories.arrow").write_bytes(files["histories.arrow"])
+
+        def fill(conn: Connection) -> None:
+            records.add_job(conn, records.StoredJob("j1", job.SerializeToString(), b""), "", 1.0)
+            records.add_evaluation(conn, "j1", job.name, evaluation.SerializeToString(), 1.0)
+            host.platform.outbox.add(conn, "aisle.trainer.training_job.succeeded.v1", event)
+            rows = [("j1", "SUCCEEDED", event.SerializeToString()), ("j2", "RUNNING", None)]
+            for name, job_state, result in rows:
+                values = {"id": name, "kind": "train", "state": job_state, "payload": b"", "result": result}
+                conn.execute(insert(RUNTIME.jobs).values(**values, create_time=1.0, lease_expires=1e12))
+
+        await db.write(fill)
+        await publish("governance.subject.erased", ordered(key, PERSON, []))
+        told = await ear.next()
+        assert (told.done, told.failure.facts["training_job"]) == (False, "trainingJobs/j2")
+        await db.write(lambda conn: conn.execute(update(RUNTIME.jobs).values(state="SUCCEEDED")))
+        while not told.done:
+            told = await ear.next()
+        counts = {one.kind: one.count for one in told.counts}
+        assert (counts["bundle_rows"], counts["bundle_files"], counts["evaluation_values"]) == (1, 2, 1)
+        stored = await db.read(lambda conn: records.get_job(conn, "j1"))
+        assert stored is not None
+        now = training_job_pb2.TrainingJob.FromString(stored.body)
+        told_files = await db.read(lambda conn: conn.execute(select(RUNTIME.outbox.c.data)).scalars().first())
+        kept = trainer_events_pb2.TrainingJobSucceeded.FromString(bytes(told_files or b""))
+        assert list(kept.training_job.artifacts) == list(now.artifacts) != artifacts
+        assert list(kept.evaluation.tasks[0].systems[0].unit_values) == [0.1]
+        table = pa.ipc.open_file(store.path(now.artifacts[0].sha256).read_bytes()).read_all()
+        assert table["customer_id"].to_pylist() == ["c1"]
+        assert not left.exists()
+    assert not [file for file in config.state_dir.rglob("*") if file.is_file() and PERSON.encode() in file.read_bytes()]
+    await ear.connection.close()
+    await publish.close()
+
+
+async def test_the_monitor_cleans_texts_and_spans(
+    tmp_path: Path,
+    own_nats_server: NatsServer,  # noqa: F811
+) -> None:
+    bus, publish = own_nats_server, Publisher(own_nats_server)
+    key = load_key(tmp_path / "subject.key")
+    ear = await Ear.open(bus, "monitor")
+    config = MonitorSettings.model_validate(
+        {"state_dir": tmp_path / "state", "subject_key_file": tmp_path / "subject.key", **bus.settings("monitor")}
+    )
+    async with running_host("monitor", config, monitor_main.MIGRATIONS, monitor_main.wire) as host:
+
+        def fill(conn: Connection) -> None:
+            body = json.dumps({"columns": [{"top": PERSON}]})
+            conn.execute(insert(drift_reports).values(id="r1", body=body, create_time=1.0))
+
+        await host.platform.db.write(fill)
+        spans = sqlite3.connect(config.state_dir / "telemetry.db")
+        row = (b"t" * 16, b"s" * 8, b"", "x", "a", "internal", 1, 1, 0, json.dumps({"note": f"of {PERSON}"}), 1.0)
+        with spans:
+            spans.execute(f"INSERT INTO spans VALUES (1, {', '.join('?' * len(row))})", row)
+        spans.close()
+        await publish("governance.subject.erased", ordered(key, PERSON, []))
+        told = await ear.next()
+        assert told.done and {one.kind: one.count for one in told.counts} == {"texts": 1, "spans": 1}
+    assert not [file for file in config.state_dir.rglob("*") if file.is_file() and PERSON.encode() in file.read_bytes()]
     await ear.connection.close()
     await publish.close()
