@@ -108,10 +108,9 @@ class Copies:
                 }
             return counts
 
-        if task is None:
-            await self.db.write(store)
-        else:
-            await task.write(store)
+        stored = await (self.db.write(store) if task is None else task.write(store))
+        if not stored:
+            raise StillWaiting("A version changed while it was rewritten.", facts={"model_version": version.name})
         return True
 
     def _store(self, conn: Connection, version: ModelVersion, after: Submission, erasure: str) -> bool:

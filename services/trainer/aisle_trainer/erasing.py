@@ -3,7 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from aisle.trainer.v1 import trainer_events_pb2 as events_pb
@@ -36,12 +36,19 @@ class Copies:
     db: Database
     artifacts: ArtifactStore
     state_dir: Path
+    _cleaned: set[str] = field(default_factory=set)
+    """Erasures for which everything was searched while jobs that had begun before still ran."""
 
     async def scrub(self, task: Task) -> None:
         """Rewrite bundles and evaluations; jobs that began before the erasure may have read the rows and are waited for.
 
         Raises StillWaiting.
         """
+        erasure = task.order.erasure
+        if (
+            erasure in self._cleaned
+        ):  # what can change now are those jobs; searching all again waits until they have ended
+            self._raise_while_open(await self.db.read(lambda conn: _open_before(conn, task.create_time)))
         for job_id in await self.db.read(records.all_job_ids):
             await self._rewrite(job_id, task)
         for evaluation_id in await self.db.read(records.all_evaluation_ids):
@@ -51,7 +58,13 @@ class Copies:
 
             await task.write(clean)
         await self._forget_files(task)
-        if waiting := await self.db.read(lambda conn: _open_before(conn, task.create_time)):
+        self._cleaned.add(erasure)
+        self._raise_while_open(await self.db.read(lambda conn: _open_before(conn, task.create_time)))
+        self._cleaned.discard(erasure)
+
+    @staticmethod
+    def _raise_while_open(waiting: list[str]) -> None:
+        if waiting:
             raise StillWaiting(
                 "Training that had begun before the erasure may have read the rows.",
                 next_step="Nothing to do: its files are cleaned when it has ended.",
@@ -73,7 +86,7 @@ class Copies:
 
         def replace(conn: Connection) -> Mapping[str, int]:
             if not records.replace_body(conn, job_id, stored.body, _with_files(job, found).SerializeToString()):
-                return {}  # the job has just told something; the next attempt sees it
+                return {}
             _replace_events(conn, job.name, found)
             return {
                 "bundle_files": len(found.changed),
@@ -81,7 +94,10 @@ class Copies:
                 "bundle_texts": found.text_count,
             }
 
-        await task.write(replace)
+        if not await task.write(replace):
+            raise StillWaiting(
+                "A training job changed while its bundle was rewritten.", facts={"training_job": job.name}
+            )
 
     def _forget_vectors(self) -> None:
         for file in (self.state_dir / "cache").glob("embeddings-*"):
