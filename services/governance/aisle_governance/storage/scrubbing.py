@@ -12,7 +12,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from aisle_governance import telemetry
 from aisle_governance.domain.subjects import Subjects, plain_id, redact
-from aisle_governance.storage.tables import imports, label_suspects, repair_models, reports, user_events
+from aisle_governance.storage.tables import imports, label_reviews, label_suspects, repair_models, reports, user_events
 
 _LEAST_REDACTED = 6
 _PER_QUERY = 500
@@ -57,12 +57,14 @@ def _written_ids(conn: Connection, spellings: Collection[str], hash_of: Hash, su
 
 
 def find_suspects(conn: Connection, subjects: Subjects) -> dict[str, list[str]]:
-    """Label review -> row ids of suspects whose query or title names one of the people."""
+    """Name of a label review -> row ids of its suspects whose query or title names one of the people."""
     found: dict[str, list[str]] = {}
-    columns = (label_suspects.c.review, label_suspects.c.row_id, label_suspects.c.query, label_suspects.c.title)
-    for row in conn.execute(select(*columns)):
+    part = label_suspects.c
+    joined = label_suspects.join(label_reviews, label_reviews.c.id == part.review)
+    query = select(label_reviews.c.dataset, part.review, part.row_id, part.query, part.title).select_from(joined)
+    for row in conn.execute(query):
         if subjects.mentions(row.query) or subjects.mentions(row.title):
-            found.setdefault(f"labelReviews/{row.review}", []).append(row.row_id)
+            found.setdefault(f"datasets/{row.dataset}/labelReviews/{row.review}", []).append(row.row_id)
     return found
 
 
