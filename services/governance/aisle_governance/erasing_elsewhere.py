@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from aisle.type.v1 import subject_pb2
 from aisle_runtime.bus import Bus, Consumer, ReceivedEvent
@@ -31,6 +32,16 @@ FIRST_RETRY_SECONDS = 0.5
 _log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """When the bus is looked through next, for one erasure."""
+
+    tries: int
+    due: float
+    before_others: bool
+    """Whether some service had not acknowledged then."""
+
+
 class Holders:
     """Follows what holders of copies do about erasures, and looks after the bus."""
 
@@ -40,8 +51,9 @@ class Holders:
         """`key` makes the keyed hashes; `now` gives seconds since the epoch."""
         self._db, self._inbox, self._bus, self._url = db, inbox, bus, database_url
         self._key, self._now = key, now
-        self._looks: dict[str, tuple[int, float]] = {}
+        self._looks: dict[str, _Look] = {}
         self._scrubbed: set[str] = set()
+        self._uncompacted = True  # what an earlier process left cannot be known
 
     def consumers(self) -> list[Consumer]:
         """What to subscribe to."""
@@ -89,15 +101,16 @@ class Holders:
         others = [one for one in erasure.missing if one != BUS]
         if BUS not in erasure.missing:
             return LAST_LOOK_SECONDS
-        tries, due = self._looks.get(erasure.id, (0, time.monotonic() + (FIRST_LOOK_SECONDS if others else 0.0)))
-        if not others and not tries:
-            due = min(due, time.monotonic())
-        if due > time.monotonic():
-            self._looks[erasure.id] = (tries, due)
-            return due - time.monotonic()
+        look = self._looks.get(erasure.id)
+        if look is None or (look.before_others and not others):
+            look = _Look(0, time.monotonic() + (FIRST_LOOK_SECONDS if others else 0.0), bool(others))
+            self._looks[erasure.id] = look
+        if look.due > time.monotonic():
+            return look.due - time.monotonic()
         subjects = Subjects(self._key, [erasure.subject])
-        pause = min(LAST_LOOK_SECONDS, (FIRST_LOOK_SECONDS if others else FIRST_RETRY_SECONDS) * 2.0 ** min(tries, 16))
-        self._looks[erasure.id] = (0 if others else tries + 1, time.monotonic() + pause)
+        first = FIRST_LOOK_SECONDS if others else FIRST_RETRY_SECONDS
+        pause = min(LAST_LOOK_SECONDS, first * 2.0 ** min(look.tries, 16))
+        self._looks[erasure.id] = _Look(look.tries + 1, time.monotonic() + pause, bool(others))
         try:
             await self._leftovers(erasure, subjects)
             swept = await self._bus.sweep(subjects)
@@ -121,15 +134,15 @@ class Holders:
         """Take the person out of governance's own stored events and job records, which the jobs cannot see."""
         if erasure.id in self._scrubbed:
             return
-        found = 0
 
         async def write(fn: Callable[[Connection], Mapping[str, int]]) -> None:
-            nonlocal found
-            found += sum((await self._db.write(fn)).values())
+            if sum((await self._db.write(fn)).values()):
+                self._uncompacted = True
 
         await scrub_runtime("governance", self._db, write, subjects, {}, PERSON_KEYS)
-        if found:
+        if self._uncompacted:
             await asyncio.to_thread(compact, self._url)
+            self._uncompacted = False
         self._scrubbed.add(erasure.id)
 
     async def _note(self, erasure: Erasure, counts: Mapping[str, int], error: AisleError | None) -> None:
