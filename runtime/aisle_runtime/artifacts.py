@@ -137,6 +137,10 @@ class ArtifactStore:
         if digest.hexdigest() != sha256:
             raise _mismatch(sha256, digest.hexdigest())
 
+    def digests(self) -> list[str]:
+        """Return the digests of everything stored now, in no order."""
+        return [file.name for file in self._root.glob("[0-9a-f][0-9a-f]/*") if _DIGEST.fullmatch(file.name)]
+
     def delete(self, sha256: str) -> bool:
         """Remove the artifact; says whether it was there."""
         try:

@@ -8,6 +8,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Sequence
+from typing import TYPE_CHECKING
 
 from google.protobuf.message import Message
 from sqlalchemy import Connection
@@ -24,6 +25,10 @@ from aisle_runtime.nats_session import REQUEST_SECONDS, BusError, Connector
 from aisle_runtime.outbox import Outbox
 from aisle_runtime.relay import Relay
 from aisle_runtime.settings import ServiceSettings
+
+if TYPE_CHECKING:
+    from aisle_runtime.erasing.stream import Swept
+    from aisle_runtime.erasing.subjects import Subjects
 
 __all__ = ["Bus", "Consumer", "DeadLetter", "DeadLetters", "MalformedEvent", "ReceivedEvent"]
 
@@ -122,6 +127,21 @@ class Bus:
                     "The event bus did not take the event.", reason="BUS_UNAVAILABLE", retry_after_seconds=1
                 ) from None
         return minted
+
+    async def sweep(self, subjects: "Subjects") -> "Swept":
+        """Overwrite the messages of the bus that name one of the people, as far as every consumer is past them.
+
+        Only for a user of the bus that may erase. Raises Unavailable (BUS_UNAVAILABLE), FailedPrecondition (BUS_REFUSES_ERASURE).
+        A service without a bus has nothing to sweep.
+        """
+        from aisle_runtime.erasing.stream import Swept, sweep_streams
+
+        if not self._settings.nats_url:
+            return Swept(0, 0, (), 0)
+        session = self._connector.current if self._connector is not None else None
+        if session is None:
+            raise Unavailable("The event bus is away.", reason="BUS_UNAVAILABLE", retry_after_seconds=1)
+        return await sweep_streams(session, subjects)
 
     async def replay(self, letter_id: int) -> None:
         """Hand one dead letter to its consumer again; marks it replayed when the handler succeeds.

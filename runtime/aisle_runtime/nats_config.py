@@ -1,7 +1,8 @@
 """The configuration of the event bus's server, as the launcher and the tests start it.
 
 Every service has a user that may publish its own events, pull its own consumers and nothing else; nobody is let in
-without a password, and no service may purge, delete or read a stream around its consumers.
+without a password, and no service may purge, delete or read a stream around its consumers. Only the user that erases people
+(`may_erase`: governance) may read and overwrite single messages.
 """
 
 import json
@@ -27,6 +28,8 @@ class BusUser:
     """Its password, or the bcrypt hash of it."""
     consumers: tuple[str, ...] = ()
     """Durable consumers that it may use; empty means any name, for set-ups that trust their services with that."""
+    may_erase: bool = False
+    """Whether it may read and overwrite single messages and list consumers, as the erasure of a person asks for."""
 
 
 def server_config(
@@ -74,6 +77,10 @@ def service_permissions(user: BusUser) -> tuple[list[str], list[str]]:
     publish = [f"aisle.{user.service}.>", f"dlq.{user.service}.>", "$JS.API.INFO"]
     for stream in (STREAM, DEAD_LETTER_STREAM):
         publish += [f"$JS.API.STREAM.CREATE.{stream}", f"$JS.API.STREAM.INFO.{stream}"]
+    if user.may_erase:
+        publish += [f"$JS.API.CONSUMER.LIST.{STREAM}"]
+        for stream in (STREAM, DEAD_LETTER_STREAM):
+            publish += [f"$JS.API.STREAM.MSG.GET.{stream}", f"$JS.API.STREAM.MSG.DELETE.{stream}"]
     for consumer in user.consumers or ("*",):
         publish += [
             f"$JS.API.CONSUMER.CREATE.{STREAM}.{consumer}",

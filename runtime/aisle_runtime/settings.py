@@ -61,6 +61,8 @@ class ServiceSettings(BaseSettings):
     """File that receives the bound port once the service serves; written atomically."""
     signing_key_file: Path | None = None
     """Key file of signed tokens; created with mode 0600 when missing."""
+    subject_key_file: Path | None = None
+    """Key file with which governance hashes the ids of erased people; a service without it cannot find them and says so."""
 
     @field_validator("listen")
     @classmethod

@@ -9,12 +9,15 @@ from aisle_demo import simulated
 from aisle_demo.services import Services
 from aisle_demo.shop import Shop
 from aisle_launcher.platform import LocalPlatform
+from planted import plant
 
 
 @pytest.fixture(scope="module")
 def shop(tmp_path_factory: pytest.TempPathFactory) -> Shop:
     folder = tmp_path_factory.mktemp("shop")
-    return simulated.make_shop(folder, quick=False, products=240, customers=120, queries=80, orders=1500)
+    made = simulated.make_shop(folder, quick=False, products=240, customers=120, queries=80, orders=1500)
+    plant(made)
+    return made
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")

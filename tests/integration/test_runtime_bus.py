@@ -375,11 +375,22 @@ def permission_matrix() -> list[tuple[str, str, bool]]:
         ("demo", "anything", False),
         ("other", "aisle.demo.thing.made.v1", False),
         ("admin", "$JS.API.STREAM.UPDATE.AISLE", True),
+        ("eraser", "$JS.API.STREAM.MSG.GET.AISLE", True),
+        ("eraser", "$JS.API.STREAM.MSG.DELETE.AISLE_DLQ", True),
+        ("eraser", "$JS.API.CONSUMER.LIST.AISLE", True),
+        ("eraser", "$JS.API.STREAM.PURGE.AISLE", False),
+        ("eraser", "$JS.API.STREAM.DELETE.AISLE", False),
+        ("eraser", "$JS.API.CONSUMER.DELETE.AISLE.demo-mine", False),
+        ("eraser", "aisle.demo.thing.made.v1", False),
     ]
 
 
 async def test_everybody_may_do_their_own_and_nothing_else() -> None:
-    users = BusUser("demo", "demo's", ("demo-mine",)), BusUser("other", "other's", ("other-its",))
+    users = (
+        BusUser("demo", "demo's", ("demo-mine",)),
+        BusUser("other", "other's", ("other-its",)),
+        BusUser("eraser", "eraser's", ("eraser-its",), may_erase=True),
+    )
     with running_nats(users) as server:
         refused: list[str] = []
 

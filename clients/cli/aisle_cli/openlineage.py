@@ -20,7 +20,10 @@ _FACET_VERSIONS = {
     "DataQualityMetricsInputDatasetFacet": "1-0-3",
     "DatasetVersionDatasetFacet": "1-0-1",
     "JobTypeJobFacet": "2-0-4",
+    "NominalTimeRunFacet": "1-0-1",
     "OutputStatisticsOutputDatasetFacet": "1-0-2",
+    "ParentRunFacet": "1-2-0",
+    "ProcessingEngineRunFacet": "1-1-1",
     "SchemaDatasetFacet": "1-2-0",
 }
 NAMESPACE = "aisle"
@@ -36,12 +39,13 @@ def run_event(session: Session, version_name: str) -> dict[str, Any]:
     report = governance.GetQualityReport(pb.GetQualityReportRequest(name=version.name)).quality_report
     dataset = governance.GetDataset(pb.GetDatasetRequest(name=version.name.partition("/versions/")[0])).dataset
     columns = dict(dataset.mapping.columns)
+    hidden = set(dataset.mapping.pii_policies)
     return {
         "eventType": "COMPLETE",
         "eventTime": version.create_time.ToDatetime(tzinfo=UTC).isoformat(),
         "producer": PRODUCER,
         "schemaURL": SCHEMA,
-        "run": {"runId": run_id(version.governance_run), "facets": {}},
+        "run": {"runId": run_id(version.governance_run), "facets": _run_facets(session, version.governance_run)},
         "job": {
             "namespace": NAMESPACE,
             "name": f"govern.{dataset.name.removeprefix('datasets/')}",
@@ -51,9 +55,36 @@ def run_event(session: Session, version_name: str) -> dict[str, Any]:
                 )
             },
         },
-        "inputs": [_input(one) for one in lineage.imports],
-        "outputs": [_output(version, lineage.imports, report, columns)],
+        "inputs": [_input(one, _source_columns(report, columns)) for one in lineage.imports],
+        "outputs": [_output(version, lineage.imports, report, columns, hidden)],
     }
+
+
+def _run_facets(session: Session, name: str) -> dict[str, Any]:
+    """When the run worked, on what, and the pipeline run that asked for it; nothing about a run that is not known any more."""
+    from importlib.metadata import version
+
+    import grpc
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    engine = _facet("ProcessingEngineRunFacet", version=version("aisle"), name="aisle-governance")
+    facets = {"processing_engine": engine}
+    try:
+        run = session.governance.GetGovernanceRun(pb.GetGovernanceRunRequest(name=name)).governance_run
+    except grpc.RpcError as error:
+        if error.code() is not grpc.StatusCode.NOT_FOUND:
+            raise
+        return facets
+    status = run.status
+    if status.HasField("start_time"):
+        times = {"nominalStartTime": status.start_time.ToDatetime(tzinfo=UTC).isoformat()}
+        if status.HasField("end_time"):
+            times["nominalEndTime"] = status.end_time.ToDatetime(tzinfo=UTC).isoformat()
+        facets["nominalTime"] = _facet("NominalTimeRunFacet", **times)
+    if run.pipeline_run:
+        job = {"namespace": NAMESPACE, "name": run.pipeline_run.partition("/runs/")[0].removeprefix("pipelines/")}
+        facets["parent"] = _facet("ParentRunFacet", run={"runId": run_id(run.pipeline_run)}, job=job)
+    return facets
 
 
 def run_id(name: str) -> str:
@@ -66,11 +97,15 @@ def _facet(kind: str, **values: Any) -> dict[str, Any]:
     return {"_producer": PRODUCER, "_schemaURL": url, **values}
 
 
-def _input(source: Any) -> dict[str, Any]:
+def _input(source: Any, names: list[str]) -> dict[str, Any]:
     return {
         "namespace": NAMESPACE,
         "name": source.name,
-        "facets": {"version": _facet("DatasetVersionDatasetFacet", datasetVersion=source.sha256 or "erased")},
+        "facets": {
+            "version": _facet("DatasetVersionDatasetFacet", datasetVersion=source.sha256 or "erased"),
+            # A source is read as text; what a column is taken for shows in the output's schema.
+            "schema": _facet("SchemaDatasetFacet", fields=[{"name": name, "type": "string"} for name in names]),
+        },
         "inputFacets": {
             "dataQualityMetrics": _facet(
                 "DataQualityMetricsInputDatasetFacet",
@@ -82,13 +117,18 @@ def _input(source: Any) -> dict[str, Any]:
     }
 
 
+def _source_columns(report: Any, columns: dict[str, str]) -> list[str]:
+    """Columns of the source files that canonical ones are read from."""
+    return [columns.get(one.column, one.column) for one in report.before if not one.column.startswith("_")]
+
+
 def _column_metrics(profile: Any, rows: int) -> dict[str, Any]:
     found = {"nullCount": round(profile.missing_ratio * rows), "distinctCount": profile.distinct_count}
     bounds = {"min": profile.minimum, "max": profile.maximum}
     return found | {name: value for name, value in bounds.items() if value == value}
 
 
-def _output(version: Any, imports: Any, report: Any, columns: dict[str, str]) -> dict[str, Any]:
+def _output(version: Any, imports: Any, report: Any, columns: dict[str, str], hidden: set[str]) -> dict[str, Any]:
     published = [column for column in version.columns if not column.name.startswith("_")]
     made = {name.column for name in report.before}
     fields = {
@@ -98,7 +138,9 @@ def _output(version: Any, imports: Any, report: Any, columns: dict[str, str]) ->
                     "namespace": NAMESPACE,
                     "name": source.name,
                     "field": columns.get(column.name, column.name),
-                    "transformations": [{"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": False}],
+                    "transformations": [
+                        {"type": "DIRECT", "subtype": "TRANSFORMATION", "masking": column.name in hidden}
+                    ],
                 }
                 for source in imports
             ]

@@ -95,6 +95,11 @@ class StateFolder:
         return self.root / "signing.key"
 
     @property
+    def subject_key_file(self) -> Path:
+        """Key of the keyed hashes of erased people; governance makes it."""
+        return self.service_dir("governance") / "subject.key"
+
+    @property
     def endpoints_file(self) -> Path:
         """Addresses of the running services, for clients."""
         return self.root / "endpoints.json"

@@ -14,6 +14,8 @@ from aisle_launcher.probes import Probe, grpc_health, nats_info
 from aisle_launcher.state import StateFolder
 
 SERVICES = ("governance", "trainer", "tuner", "registry", "ranker", "monitor")
+ERASER = "governance"
+"""The service that may take messages about an erased person out of the bus."""
 NATS = "nats"
 NAMES = (NATS, *SERVICES)
 LAME_DUCK_SECONDS = 0.2
@@ -89,7 +91,12 @@ def service_environment(
         "SIGNING_KEY_FILE": str(state.signing_key_file),
         **{f"{peer.upper()}_ADDRESS": addresses[peer] for peer in SERVICES if peer != service},
     }
-    defaults = {"OTLP_ENDPOINT": addresses["monitor"], "LAME_DUCK_SECONDS": str(LAME_DUCK_SECONDS)}
+    defaults = {
+        "OTLP_ENDPOINT": addresses["monitor"],
+        "LAME_DUCK_SECONDS": str(LAME_DUCK_SECONDS),
+        # Every service finds an erased person with the key that governance hashes with.
+        "SUBJECT_KEY_FILE": base.get(f"AISLE_{ERASER.upper()}_SUBJECT_KEY_FILE", str(state.subject_key_file)),
+    }
     filled = {f"{prefix}{key}": value for key, value in defaults.items()} | dict(base)
     # With `-m` Python would look for modules in the folder where somebody happened to type `aisle up`.
     return filled | {f"{prefix}{key}": value for key, value in owned.items()} | {"PYTHONSAFEPATH": "1"}
@@ -110,7 +117,7 @@ def _write_nats_config(state: StateFolder, address: str, passwords: Mapping[str,
     path = state.nats_dir / "nats.conf"
     text = server_config(
         store_dir=state.nats_dir / "store",
-        users=[BusUser(service, passwords[service]) for service in SERVICES],
+        users=[BusUser(service, passwords[service], may_erase=service == ERASER) for service in SERVICES],
         admin_password=passwords[ADMIN_USER],
         listen=address,
     )

@@ -32,7 +32,9 @@ class NatsServer:
         self.folder = folder
         self.url = ""
         """Address of the server once it runs."""
-        self._users = users or tuple(BusUser(name, f"password of {name}") for name in SERVICES)
+        self._users = users or tuple(
+            BusUser(name, f"password of {name}", may_erase=name == "governance") for name in SERVICES
+        )
         self._process: subprocess.Popen[bytes] | None = None
 
     @property

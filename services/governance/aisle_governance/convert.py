@@ -328,17 +328,22 @@ def lineage_message(
     dataset: str,
     parents: Sequence[int],
     source: tuple[str, int, str] | None,
+    merged: Sequence[tuple[str, int, str]] = (),
 ) -> governance_service_pb2.GetLineageResponse:
-    """The lineage; `source` is (file name, line, import id) of the traced row."""
+    """The lineage; `source` is (file name, line, import id) of the traced row, `merged` of the rows merged into it."""
     response = governance_service_pb2.GetLineageResponse(
         imports=imports, parent_versions=[f"datasets/{dataset}/versions/{number}" for number in parents]
     )
     if source is not None:
-        position = governance_service_pb2.SourcePosition(
-            source_file=source[0], source_line=source[1], **{"import": f"datasets/{dataset}/imports/{source[2]}"}
-        )
-        response.row_source.CopyFrom(position)
+        response.row_source.CopyFrom(_position(dataset, source))
+    response.merged_row_sources.extend(_position(dataset, one) for one in merged)
     return response
+
+
+def _position(dataset: str, source: tuple[str, int, str]) -> governance_service_pb2.SourcePosition:
+    return governance_service_pb2.SourcePosition(
+        source_file=source[0], source_line=source[1], **{"import": f"datasets/{dataset}/imports/{source[2]}"}
+    )
 
 
 def problem_message(error: AisleError, index: int) -> governance_service_pb2.EventProblem:

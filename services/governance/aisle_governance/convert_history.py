@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from aisle.governance.v1 import dataset_history_pb2, erasure_pb2, governance_service_pb2
-from aisle.type.v1 import failure_pb2
+from aisle.type.v1 import failure_pb2, subject_pb2
 from aisle_runtime.convert import to_timestamp
 from aisle_runtime.names import ResourceName
 
 from aisle_governance import convert
-from aisle_governance.domain.erasures import Erasure
+from aisle_governance.domain.erasures import Erasure, Finding, HolderAnswer
 from aisle_governance.domain.history import Anomaly, Kept, Release, RetentionPolicy
 from aisle_governance.domain.model import QualityReport, Version
 from aisle_governance.errors import InvalidField
@@ -183,7 +183,52 @@ def erasure_message(value: Erasure) -> erasure_pb2.Erasure:
         outbox_event_count=record.outbox_event_count,
         exclusion_manifest=record.manifest,
         revision=value.revision,
+        services=[_holder_message(holder, value.answers.get(holder)) for holder in record.holders],
+        complete=value.is_complete,
+        model_versions=value.model_versions,
     )
+
+
+def _holder_message(holder: str, answer: HolderAnswer | None) -> erasure_pb2.ServiceErasure:
+    message = erasure_pb2.ServiceErasure(service=holder)
+    if answer is not None:
+        message.done = answer.is_done
+        message.counts.extend(
+            subject_pb2.ErasedCount(kind=kind, count=count) for kind, count in sorted(answer.counts.items())
+        )
+        if answer.failure is not None:
+            message.failure.CopyFrom(failure_pb2.Failure(**answer.failure))
+        message.answer_time.CopyFrom(to_timestamp(answer.time))
+    return message
+
+
+def holder_answer(holder: str, told: subject_pb2.SubjectErasureAcknowledged, time: float) -> HolderAnswer:
+    """What a service says about its copies."""
+    return HolderAnswer(
+        holder=holder,
+        is_done=told.done,
+        counts={one.kind: one.count for one in told.counts},
+        model_versions=tuple(told.model_versions),
+        failure=failure_record(told.failure) if told.HasField("failure") else None,
+        time=time,
+    )
+
+
+def finding_message(value: Finding) -> erasure_pb2.SubjectFinding:
+    """A place that holds something of a person."""
+    return erasure_pb2.SubjectFinding(
+        kind=value.kind, resource=value.resource, row_count=value.row_count, row_ids=value.row_ids
+    )
+
+
+def failure_record(told: failure_pb2.Failure) -> dict[str, Any]:
+    """A failure as plain data."""
+    return {
+        "reason": told.reason,
+        "message": told.message,
+        "next_step": told.next_step,
+        "facts": dict(told.facts),
+    }
 
 
 def as_of_join(message: dataset_history_pb2.AsOfJoin) -> dict[str, Any]:

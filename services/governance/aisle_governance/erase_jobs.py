@@ -173,7 +173,7 @@ def sweep(context: JobContext) -> bytes:
             _remove_strays(settings.tables_dir, payload)
         context.progress(0.5, "compact the database")
         if payload.get("compact"):
-            from aisle_governance.engines.compaction import compact
+            from aisle_runtime.erasing.compaction import compact
 
             compact(settings.effective_database_url)
     return b"{}"

@@ -9,11 +9,12 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Any
 
 from aisle.governance.v1 import governance_events_pb2 as events_pb2
 from aisle_runtime.db import Database
+from aisle_runtime.erasing.worker import order_for
 from aisle_runtime.jobs import JobFailure, JobRecord, Jobs
 from aisle_runtime.names import new_id
 from aisle_runtime.outbox import Outbox
@@ -34,9 +35,17 @@ _log = logging.getLogger(__name__)
 class Erasures:
     """Deletes people; every method runs inside the caller's transaction."""
 
-    def __init__(self, jobs: Jobs, outbox: Outbox, key: bytes, now: Callable[[], float] = time.time) -> None:
-        """`key` makes the keyed hashes; `now` gives seconds since the epoch."""
+    def __init__(
+        self,
+        jobs: Jobs,
+        outbox: Outbox,
+        key: bytes,
+        now: Callable[[], float] = time.time,
+        holders: Sequence[str] = (),
+    ) -> None:
+        """`key` makes the keyed hashes; `now` gives seconds since the epoch; `holders` keep copies and have to acknowledge."""
         self._jobs, self._outbox, self._key, self._now = jobs, outbox, key, now
+        self._holders = list(holders)
 
     def hash_of(self, customer_id: str) -> str:
         """The keyed hash of an id."""
@@ -52,6 +61,7 @@ class Erasures:
         if known is not None:
             return known
         erasure = Erasure(id=new_id("era"), subject=subject, create_time=now)
+        erasure.record.holders = self._holders
         erasure.record.exclusion = ledger.exclude(conn, subject, erasure.id, now)
         spellings = {customer_id, plain_id(customer_id)}
         erasure.record.user_event_count = scrubbing.delete_user_events(conn, spellings, self.hash_of, subject)
@@ -270,7 +280,10 @@ class Erasures:
         told = convert_history.erasure_message(ledger.get_erasure(conn, erasure_id))
         for name in ("imports", "versions"):  # an event must fit the bus; the receipt holds all
             del getattr(told, name)[_PER_LIST:]
-        self._outbox.add(conn, telemetry.SUBJECT_SUBJECT_ERASED, events_pb2.SubjectErased(erasure=told))
+        versions = [one.dataset_version for one in told.versions]
+        order = order_for(self._key, erasure.name, erasure.subject, versions)
+        news = events_pb2.SubjectErased(erasure=told, order=order)
+        self._outbox.add(conn, telemetry.SUBJECT_SUBJECT_ERASED, news)
 
     def on_failed(self, conn: Connection, job: JobRecord, failure: JobFailure) -> None:
         """Keep why; the person stays excluded."""

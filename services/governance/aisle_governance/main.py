@@ -11,9 +11,11 @@ from aisle_governance import erasing, importing, repairing, running
 from aisle_governance import labelling as labels
 from aisle_governance.collecting import UserEvents
 from aisle_governance.erasing import Erasures
+from aisle_governance.erasing_elsewhere import BUS, Holders
 from aisle_governance.events import AliasDoor, PipelineDoor
 from aisle_governance.importing import Imports
 from aisle_governance.labelling import Labelling
+from aisle_governance.previewing import Previews
 from aisle_governance.reading import Readings
 from aisle_governance.releasing import Releases
 from aisle_governance.repairing import Repairs
@@ -35,7 +37,10 @@ async def wire(platform: Platform) -> Wiring:
     settings.tables_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     imports = Imports(platform.jobs, {"max_decoded_bytes": settings.max_decoded_bytes})
     runs = Runs(platform.jobs, platform.outbox)
-    erasures = Erasures(platform.jobs, platform.outbox, load_key(settings.subject_key_path))
+    key = load_key(settings.subject_key_path)
+    holders = [*settings.erasure_holders, BUS] if settings.nats_url else []
+    erasures = Erasures(platform.jobs, platform.outbox, key, holders=holders)
+    elsewhere = Holders(platform.db, platform.inbox, platform.bus, settings.effective_database_url, key)
     _register_jobs(platform, settings, imports, runs, erasures)
     _register_erasures(platform, settings, erasures)
     repairs = _register_repairs(platform, settings)
@@ -55,6 +60,7 @@ async def wire(platform: Platform) -> Wiring:
             versions=Versions(platform.db, platform.outbox, erasures, settings.tables_dir),
             releases=Releases(platform.db, platform.artifacts),
             erasures=erasures,
+            previews=Previews(platform.db, platform.artifacts, settings.tables_dir, key),
         ),
     )
 
@@ -67,8 +73,9 @@ async def wire(platform: Platform) -> Wiring:
         consumers=[
             *PipelineDoor(platform.db, platform.inbox, platform.outbox, runs).consumers(),
             *AliasDoor(platform.db, platform.inbox).consumers(),
+            *elsewhere.consumers(),
         ],
-        background=[lambda: erasures.tend(platform.db)],
+        background=[lambda: erasures.tend(platform.db), elsewhere.tend],
     )
 
 

@@ -23,6 +23,11 @@ from aisle_governance.versioning import check_whole
 _MAX_SAMPLE = 1 << 40
 
 
+MOST_MERGED = 1_000
+_Position = tuple[str, int, str]
+"""(source file, line, import id)"""
+
+
 @dataclass(frozen=True, slots=True)
 class _Source:
     """A file of rows put aside, and when it was written (seconds since the epoch)."""
@@ -130,13 +135,16 @@ class Readings:
             lambda conn: [convert.import_message(item, self._jobs.get(conn, item.id)) for item in imports]
         )
         source, release = None, None
+        merged: list[_Position] = []
         if request.row_id:
             if len(request.row_id) > 64 or not request.row_id.isalnum():
                 raise InvalidField("row_id", "is no row id")
             check_whole(version)
-            source = await asyncio.to_thread(self._trace, version, {item.id: item for item in imports}, request.row_id)
+            by_id = {item.id: item for item in imports}
+            source = await asyncio.to_thread(self._trace, version, by_id, request.row_id)
+            merged = await asyncio.to_thread(self._trace_merged, version, by_id, request.row_id)
             release = await self._db.read(lambda conn: ledger.find_release(conn, version.dataset, request.row_id))
-        response = convert.lineage_message(messages, version.dataset, parents, source)
+        response = convert.lineage_message(messages, version.dataset, parents, source, merged)
         if release is not None and release.create_time <= version.create_time.timestamp():
             response.row_release.CopyFrom(convert_history.release_message(release))
         return response
@@ -149,6 +157,22 @@ class Readings:
         source = imports[import_id]
         member = tables.find_member(self._artifacts.path(source.rows_artifact), row_id)
         return (f"{source.source_file}/{member}" if member else source.source_file), line, import_id
+
+    def _trace_merged(self, version: Version, imports: dict[str, Import], row_id: str) -> list["_Position"]:
+        """Where the rows came from that were merged into a row; rows of imports that are gone are left out."""
+        from aisle_governance.engines import tables
+
+        files = tables.verified_files(self._tables / version.folder, version.files)
+        wanted = tables.merged_rows(files, row_id, MOST_MERGED)
+        if not wanted:
+            return []
+        found: dict[str, _Position] = {}
+        for source in imports.values():
+            if source.rows_artifact and len(found) < len(wanted):
+                places = tables.find_sources(self._artifacts.path(source.rows_artifact), wanted)
+                for one, (member, line) in places.items():
+                    found[one] = (f"{source.source_file}/{member}" if member else source.source_file), line, source.id
+        return [found[one] for one in wanted if one in found]
 
     async def quarantined(
         self, request: governance_service_pb2.ListQuarantinedRowsRequest

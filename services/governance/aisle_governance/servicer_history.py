@@ -14,8 +14,9 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from aisle_governance import convert, convert_history
-from aisle_governance.domain.erasures import Erasure
+from aisle_governance.domain.erasures import Erasure, ErasureStage
 from aisle_governance.erasing import Erasures
+from aisle_governance.previewing import Previews
 from aisle_governance.releasing import Releases
 from aisle_governance.storage import ledger
 from aisle_governance.versioning import Versions
@@ -31,6 +32,7 @@ class HistoryRules:
     versions: Versions
     releases: Releases
     erasures: Erasures
+    previews: Previews
 
 
 class HistoryServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
@@ -140,6 +142,14 @@ class HistoryServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
 
         return await self._mutate("EraseSubject", remembered, pb.EraseSubjectResponse, start)
 
+    async def PreviewErasure(
+        self, request: pb.PreviewErasureRequest, context: Context
+    ) -> AsyncIterator[pb.PreviewErasureResponse]:
+        """Say what is held of a person."""
+        person = convert_history.customer_id(request.customer_id)
+        async for finding in self._history.previews.find(person):
+            yield pb.PreviewErasureResponse(finding=convert_history.finding_message(finding))
+
     async def _read_erasure(self, name: str) -> Erasure:
         erasure_id = convert_history.erasure_id(name)
         return await self._db.read(lambda conn: ledger.get_erasure(conn, erasure_id))
@@ -173,8 +183,12 @@ class HistoryServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
                 if erasure.revision > revision:
                     revision = erasure.revision
                     yield pb.WatchErasureResponse(erasure=convert_history.erasure_message(erasure))
-                if erasure.stage.is_final:
+                if erasure.stage.is_final and not (request.until_complete and erasure.missing and not _failed(erasure)):
                     return
                 await changed.wait()
         finally:
             stop()
+
+
+def _failed(erasure: Erasure) -> bool:
+    return erasure.stage == ErasureStage.FAILED

@@ -29,6 +29,9 @@ class GovernanceSettings(ServiceSettings):
     """Key file of the keyed hashes of erased people, made when missing; services that are to find an erased person need it too.
     Once people are excluded it must stay the same."""
 
+    erasure_holders: tuple[str, ...] = ("trainer", "tuner", "registry", "ranker", "monitor")
+    """Services that hold copies of what governance hands out; a receipt is complete when each has acknowledged. JSON list."""
+
     @property
     def tables_dir(self) -> Path:
         """Folder of the published Delta tables."""

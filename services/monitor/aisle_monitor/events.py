@@ -12,6 +12,7 @@ from aisle.ranker.v1 import ranker_events_pb2 as ranker_pb
 from aisle.registry.v1 import registry_events_pb2 as registry_pb
 from aisle.trainer.v1 import trainer_events_pb2 as trainer_pb
 from aisle.tuner.v1 import tuner_events_pb2 as tuner_pb
+from aisle.type.v1 import subject_pb2
 from aisle_runtime.bus import Consumer, ReceivedEvent
 from aisle_runtime.convert import from_timestamp
 from aisle_runtime.db import Database
@@ -163,3 +164,8 @@ class EventDoor:
             _log.warning("an attribution token was not accepted", extra={"fields": {"error": type(error).__name__}})
             return ""
         return str(payload.get("a", "")) if isinstance(payload, dict) else ""
+
+
+def erasure_order(event: ReceivedEvent) -> subject_pb2.SubjectErasureOrder:
+    """Read the order out of SubjectErased."""
+    return event.parse(governance_pb.SubjectErased).order

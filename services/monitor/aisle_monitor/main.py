@@ -4,6 +4,7 @@ import asyncio
 
 import grpc.aio
 from aisle.monitor.v1 import monitor_service_pb2, monitor_service_pb2_grpc
+from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_runtime.tokens import Signer, load_key
 
@@ -11,11 +12,13 @@ from aisle_monitor import collector
 from aisle_monitor.alerting import Alerting
 from aisle_monitor.drift import DriftReports
 from aisle_monitor.engines.span_store import SpanStore
-from aisle_monitor.events import EventDoor
+from aisle_monitor.erasing import PERSON_KEYS, Copies
+from aisle_monitor.events import EventDoor, erasure_order
 from aisle_monitor.feed import Feed
 from aisle_monitor.rounds import Rounds
 from aisle_monitor.servicer import MonitorServicer
 from aisle_monitor.settings import MonitorSettings
+from aisle_monitor.telemetry import SUBJECT_SUBJECT_ERASED
 from aisle_monitor.watchman import Watchman
 
 MIGRATIONS = "aisle_monitor.storage"
@@ -43,6 +46,19 @@ async def wire(platform: Platform) -> Wiring:
     signer = Signer(key, now=lambda: 0.0)
     door = EventDoor(platform.db, platform.inbox, rounds, alerting, drift, signer)
 
+    orders = ErasureOrders(
+        service="monitor",
+        db=platform.db,
+        outbox=platform.outbox,
+        inbox=platform.inbox,
+        key_file=settings.subject_key_file,
+        database_url=settings.effective_database_url,
+        scrub=Copies(platform.db, settings.state_dir / "telemetry.db").scrub,
+        subject=SUBJECT_SUBJECT_ERASED,
+        parse=erasure_order,
+        id_keys=PERSON_KEYS,
+    )
+
     def register(server: grpc.aio.Server) -> None:
         monitor_service_pb2_grpc.add_MonitorServiceServicer_to_server(servicer, server)
         collector.register(server, spans)
@@ -53,8 +69,8 @@ async def wire(platform: Platform) -> Wiring:
     return Wiring(
         register=register,
         service_names=[SERVICE_NAME, *collector.SERVICE_NAMES],
-        consumers=door.consumers(),
-        background=[Watchman(settings, platform.db, alerting).run],
+        consumers=[*door.consumers(), orders.consumer()],
+        background=[Watchman(settings, platform.db, alerting).run, orders.run],
         on_stop=[close_spans],
     )
 

@@ -5,15 +5,18 @@ import time
 from aisle.governance.v1 import governance_events_pb2 as governance_pb
 from aisle.registry.v1 import model_version_pb2
 from aisle.registry.v1 import registry_events_pb2 as registry_pb
+from aisle.type.v1 import subject_pb2
 from aisle_runtime import telemetry
 from aisle_runtime.bus import Consumer, ReceivedEvent
 from aisle_runtime.db import Database
+from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.inbox import Inbox
 from sqlalchemy import Connection
 
 from aisle_ranker import convert
 from aisle_ranker.domain.loads import Load
 from aisle_ranker.domain.profile import Deed
+from aisle_ranker.erasing import Copies
 from aisle_ranker.loading import Loading
 from aisle_ranker.shoppers import Shoppers, shopper_key
 from aisle_ranker.storage import serving as serving_store
@@ -21,19 +24,30 @@ from aisle_ranker.storage import shoppers as shopper_store
 from aisle_ranker.telemetry import (
     SUBJECT_ALIAS_ROLLED_BACK,
     SUBJECT_MODEL_VERSION_PROMOTED,
+    SUBJECT_MODEL_VERSION_REWRITTEN,
     SUBJECT_USER_EVENTS_COLLECTED,
 )
 
 PROMOTED, ROLLED_BACK = "ranker-registry-model-version-promoted", "ranker-registry-alias-rolled-back"
 COLLECTED = "ranker-governance-user-events-collected"
+REWRITTEN = "ranker-registry-model-version-rewritten"
 
 
 class EventDoor:
     """Everything that the ranker does because of an event; what takes long is only noted here."""
 
-    def __init__(self, db: Database, inbox: Inbox, loading: Loading, shoppers: Shoppers) -> None:
-        """Act through the given parts."""
+    def __init__(
+        self,
+        db: Database,
+        inbox: Inbox,
+        loading: Loading,
+        shoppers: Shoppers,
+        copies: Copies | None = None,
+        orders: ErasureOrders | None = None,
+    ) -> None:
+        """Act through the given parts; without `orders` nobody was erased."""
         self._db, self._inbox, self._loading, self._shoppers = db, inbox, loading, shoppers
+        self._copies, self._orders = copies, orders
 
     def consumers(self) -> list[Consumer]:
         """Return one durable consumer per subject."""
@@ -41,7 +55,16 @@ class EventDoor:
             Consumer(name=PROMOTED, subject=SUBJECT_MODEL_VERSION_PROMOTED, handler=self._promoted),
             Consumer(name=ROLLED_BACK, subject=SUBJECT_ALIAS_ROLLED_BACK, handler=self._rolled_back),
             Consumer(name=COLLECTED, subject=SUBJECT_USER_EVENTS_COLLECTED, handler=self._collected),
+            Consumer(name=REWRITTEN, subject=SUBJECT_MODEL_VERSION_REWRITTEN, handler=self._rewritten),
         ]
+
+    async def _rewritten(self, event: ReceivedEvent) -> None:
+        """A person was taken out of a bundle: fetch it again when it is one of those kept here. May be repeated."""
+        message = event.parse(registry_pb.ModelVersionRewritten)
+        if self._copies is not None and message.model_version.name.startswith(f"{self._loading.model}/versions/"):
+            await self._copies.refresh_all()
+        if self._orders is not None:
+            self._orders.wake()
 
     async def _promoted(self, event: ReceivedEvent) -> None:
         message = event.parse(registry_pb.ModelVersionPromoted)
@@ -85,6 +108,10 @@ class EventDoor:
         entries: dict[str, tuple[str, str, Deed]] = {}
         for entry in message.events:
             deed, shopper = convert.deed(entry), shopper_key(entry.customer_id, entry.visitor_id)
+            if self._orders is not None and (
+                self._orders.is_erased(entry.customer_id) or self._orders.is_erased(entry.visitor_id)
+            ):
+                continue  # told before the person was erased, and only read now
             if deed is not None and shopper and entry.event_id:
                 entries.setdefault(entry.event_id, (entry.event_id, shopper, deed))
 
@@ -97,3 +124,8 @@ class EventDoor:
         for event_id, shopper, deed in entries.values():
             if event_id in new:
                 self._shoppers.remember(shopper, deed)
+
+
+def erasure_order(event: ReceivedEvent) -> subject_pb2.SubjectErasureOrder:
+    """Read the order out of SubjectErased."""
+    return event.parse(governance_pb.SubjectErased).order

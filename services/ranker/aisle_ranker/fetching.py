@@ -48,6 +48,16 @@ class Registry:
             raise _translated(error) from error
         return convert.version(version, change.sequence)
 
+    async def version(self, name: str, sequence: int) -> Version | None:
+        """Return a version as the registry has it now, None when it has none; raises RegistryAway, RegistryRefused."""
+        try:
+            answer = await self._stub.GetModelVersion(pb.GetModelVersionRequest(name=name), timeout=CALL_SECONDS)
+        except grpc.aio.AioRpcError as error:
+            if error.code() is grpc.StatusCode.NOT_FOUND:
+                return None
+            raise _translated(error) from error
+        return convert.version(answer.model_version, sequence)
+
     async def fetch(self, version: Version, paths: Iterable[str]) -> dict[str, Path]:
         """Return the verified files of a version by name; what the store lacks, or holds damaged, is pulled.
 

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aisle.pipeline.v1 import pipeline_spec_pb2
 from aisle.ranker.v1 import ranker_events_pb2 as events_pb
@@ -21,7 +21,7 @@ from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.domain.golden import Golden, SmokeTest
 from aisle_ranker.domain.loads import FailureFacts, Load, LoadState, Version
 from aisle_ranker.engines.loader import BundleLoader, now_live
-from aisle_ranker.errors import AisleError, EngineUnavailable, LoadSuperseded
+from aisle_ranker.errors import AisleError, EngineUnavailable, LoadSuperseded, RegistryRefused
 from aisle_ranker.fetching import Registry
 from aisle_ranker.serving import Serving
 from aisle_ranker.storage import serving as store
@@ -113,7 +113,9 @@ class Loading:
     async def _catch_up(self) -> None:
         version = await self.registry.current(self.model, self.alias)
         live = self.serving.live
-        if version is None or (live is not None and live.name == version.name):
+        if version is None or (
+            live is not None and (live.name, live.bundle_digest) == (version.name, version.bundle_digest)
+        ):
             return
         # The registry decides, even when its history is shorter than the one remembered here.
         self._sequence = min(self._sequence, version.sequence)
@@ -146,10 +148,18 @@ class Loading:
                 raise LoadSuperseded()
             try:
                 live = self.serving.live
-                if live is None or live.name != load.version.name:
+                if live is None or (live.name, live.bundle_digest) != (load.version.name, load.version.bundle_digest):
                     live = await self._prepare(load.version, must_answer=True)
                 await self._go_live(load, live)
                 return
+            except RegistryRefused:
+                # The erasure of a person gives a bundle other files; a version that is as it was is refused for good.
+                fresh = await self.registry.version(load.version.name, load.version.sequence)
+                if fresh is None or fresh.bundle_digest == load.version.bundle_digest:
+                    raise
+                await self.db.write(lambda conn, old=load.version, new=fresh: store.replace_version(conn, old, new))  # type: ignore[misc]
+                load = replace(load, version=fresh)
+                continue
             except AisleError as error:
                 if error.kind != "UNAVAILABLE" or time.monotonic() + pause > end:
                     raise

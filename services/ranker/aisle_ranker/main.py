@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import grpc.aio
 from aisle.ranker.v1 import ranker_service_pb2, ranker_service_pb2_grpc
+from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_runtime.tokens import Signer
 
@@ -21,14 +22,16 @@ from aisle_ranker.domain.rank import Rank
 from aisle_ranker.domain.recommend import Recommend
 from aisle_ranker.domain.search import Search
 from aisle_ranker.engines.loader import BundleLoader, EngineMaker, KserveMaker, OnnxMaker
-from aisle_ranker.events import EventDoor
+from aisle_ranker.erasing import PERSON_KEYS, Copies
+from aisle_ranker.events import EventDoor, erasure_order
 from aisle_ranker.fetching import Registry
 from aisle_ranker.impressions import Impressions
 from aisle_ranker.loading import Loading
 from aisle_ranker.servicer import RankerServicer
 from aisle_ranker.serving import Serving
 from aisle_ranker.settings import RankerSettings
-from aisle_ranker.shoppers import Shoppers
+from aisle_ranker.shoppers import Shoppers, belongs_to
+from aisle_ranker.telemetry import SUBJECT_SUBJECT_ERASED
 
 MIGRATIONS = "aisle_ranker.storage"
 SERVICE_NAME = ranker_service_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
@@ -81,8 +84,11 @@ async def wire(platform: Platform) -> Wiring:
         reserve_seconds=settings.deadline_reserve_ms / 1000,
         page_memory=settings.page_memory,
     )
-    servicer = RankerServicer(answering, serving, shoppers, search, recommend, rank)
-    door = EventDoor(platform.db, platform.inbox, loading, shoppers)
+    copies = Copies(platform.db, platform.artifacts, loading.registry, loading, shoppers, impressions)
+    orders = _erasures(platform, copies)
+    await orders.restore()
+    servicer = RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased)
+    door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders)
 
     def register(server: grpc.aio.Server) -> None:
         ranker_service_pb2_grpc.add_RankerServiceServicer_to_server(servicer, server)
@@ -100,10 +106,26 @@ async def wire(platform: Platform) -> Wiring:
     return Wiring(
         register=register,
         service_names=[SERVICE_NAME],
-        consumers=door.consumers(),
-        background=[loading.run, impressions.run, shoppers.run],
+        consumers=[*door.consumers(), orders.consumer()],
+        background=[loading.run, impressions.run, shoppers.run, orders.run],
         on_stop=[impressions.flush, close],
         ready=ready,
+    )
+
+
+def _erasures(platform: Platform, copies: Copies) -> ErasureOrders:
+    return ErasureOrders(
+        service="ranker",
+        db=platform.db,
+        outbox=platform.outbox,
+        inbox=platform.inbox,
+        key_file=platform.settings.subject_key_file,
+        database_url=platform.settings.effective_database_url,
+        scrub=copies.scrub,
+        subject=SUBJECT_SUBJECT_ERASED,
+        parse=erasure_order,
+        id_keys=PERSON_KEYS,
+        on_ordered=lambda subjects: copies.shoppers.forget(belongs_to(subjects)),
     )
 
 

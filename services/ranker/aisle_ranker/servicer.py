@@ -1,6 +1,7 @@
 """The gRPC door: convert, ask, convert; errors leave through the runtime's interceptor."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import grpc.aio
@@ -19,7 +20,7 @@ from aisle_ranker.domain.rank import Rank
 from aisle_ranker.domain.recommend import Recommend
 from aisle_ranker.domain.search import Search
 from aisle_ranker.domain.text import checked_query
-from aisle_ranker.errors import InvalidField
+from aisle_ranker.errors import InvalidField, UnknownCustomer
 from aisle_ranker.serving import Serving
 from aisle_ranker.shoppers import Shoppers
 
@@ -40,14 +41,17 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         search: Search,
         recommend: Recommend,
         rank: Rank,
+        is_erased: Callable[[str], bool] = lambda subject_id: False,
     ) -> None:
-        """Ask the given parts."""
+        """Ask the given parts; a shopper that `is_erased` is answered like one that nobody knows, and leaves no trace."""
+        self._is_erased = is_erased
         self._answering, self._serving, self._shoppers = answering, serving, shoppers
         self._search, self._recommend, self._rank = search, recommend, rank
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Find products for a query."""
-        caller = _caller("search", request.context, context)
+        shopper = self._shopper(request.context)
+        caller = _caller("search", shopper, context)
         query = checked_query(request.query)
         page = _page(request, SEARCH_PAGE)
         answer = await self._answering.answer(
@@ -63,7 +67,8 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
 
     async def Recommend(self, request: pb.RecommendRequest, context: Context) -> pb.RecommendResponse:
         """Propose products."""
-        caller = _caller("recommend", request.context, context)
+        shopper = self._shopper(request.context)
+        caller = _caller("recommend", shopper, context)
         page = Page(paging.page_size(request.page_size, default=RECOMMEND_PAGE, maximum=LARGEST_PAGE), only=True)
         if request.kind == pb.RECOMMEND_KIND_SIMILAR:
             if not request.product_id:
@@ -76,7 +81,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
                 raise InvalidField("recent_product_ids", f"must hold at most {MOST_RECENT} ids")
             order = lambda live, deadline, trail: self._recommend.for_you(  # noqa: E731
                 live,
-                self._taste(live, request.context, list(request.recent_product_ids)),
+                self._taste(live, shopper, list(request.recent_product_ids)),
                 skip_neural=request.skip_neural,
                 deadline=deadline,
                 trail=trail,
@@ -88,7 +93,8 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
 
     async def Rank(self, request: pb.RankRequest, context: Context) -> pb.RankResponse:
         """Order the caller's candidates."""
-        caller = _caller("rank", request.context, context)
+        shopper = self._shopper(request.context)
+        caller = _caller("rank", shopper, context)
         wanted = rank_rules.checked(convert.wanted(request.candidates))
         page = Page(rank_rules.MOST_CANDIDATES, only=True)
         if request.query.strip():
@@ -99,7 +105,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         else:
             task = PURCHASE_TASK
             order = lambda live, deadline, trail: self._rank.for_shopper(  # noqa: E731
-                live, self._taste(live, request.context, []), wanted, deadline=deadline, trail=trail
+                live, self._taste(live, shopper, []), wanted, deadline=deadline, trail=trail
             )
         answer = await self._answering.answer(caller, page, task, order)
         return pb.RankResponse(results=answer.results, info=answer.info)
@@ -110,6 +116,8 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
             raise InvalidField("customer_id", "is required")
         _check_length("customer_id", request.customer_id)
         with self._serving.use() as live:
+            if self._is_erased(request.customer_id):
+                raise UnknownCustomer()
             known = describe(live, request.customer_id, self._shoppers.of(request.customer_id))
         return pb.GetUserProfileResponse(profile=convert.profile(known))
 
@@ -118,6 +126,18 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         serving = self._serving
         state = convert.serving_state(serving.live, serving.loading, serving.last_failure, serving.swap_count)
         return pb.GetServingStateResponse(state=state)
+
+    def _shopper(self, shopper: context_pb2.ShopperContext) -> context_pb2.ShopperContext:
+        """Return the shopper without ids of an erased person."""
+        customer, visitor = self._is_erased(shopper.customer_id), self._is_erased(shopper.visitor_id)
+        if not customer and not visitor:
+            return shopper
+        kept = context_pb2.ShopperContext()
+        kept.CopyFrom(shopper)
+        for name, erased in (("customer_id", customer), ("visitor_id", visitor)):
+            if erased:
+                kept.ClearField(name)
+        return kept
 
     def _taste(self, live: LiveModel, shopper: context_pb2.ShopperContext, just_now: list[str]) -> Taste:
         deeds = self._shoppers.of(shopper.customer_id, shopper.visitor_id)

@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Sequence
 
 from aisle_runtime.db import Database
+from aisle_runtime.erasing.subjects import Subjects
 
 from aisle_ranker.domain.profile import RECENT_SHOWN, Deed
 from aisle_ranker.errors import AisleError
@@ -23,6 +24,11 @@ def shopper_key(customer_id: str, visitor_id: str) -> str:
     if customer_id:
         return f"c:{customer_id}"
     return f"v:{visitor_id}" if visitor_id else ""
+
+
+def belongs_to(subjects: Subjects) -> Callable[[str], bool]:
+    """Say whether a shopper's key names one of the people, as customer or as visitor."""
+    return lambda key: subjects.is_id(key[2:])
 
 
 class Shoppers:
@@ -56,6 +62,11 @@ class Shoppers:
         known = self._deeds.get(f"c:{customer_id}", []) if customer_id else []
         session = self._deeds.get(f"v:{visitor_id}", []) if visitor_id else []
         return sorted([*known, *session], key=lambda entry: entry.time) if known and session else [*known, *session]
+
+    def forget(self, theirs: Callable[[str], bool]) -> None:
+        """Forget the shoppers whose keys `theirs` names."""
+        for shopper in [key for key in self._deeds if theirs(key)]:
+            del self._deeds[shopper]
 
     async def run(self) -> None:
         """Forget, once an hour, what is older than the retention."""

@@ -22,6 +22,7 @@ from aisle_registry.domain.model import (
     Metric,
     ModelSummary,
     ModelVersion,
+    Rewrite,
     Submission,
     SystemScore,
     Task,
@@ -111,10 +112,23 @@ def version(value: ModelVersion, *, units: bool = True) -> pb.ModelVersion:
         evaluations=[_evaluation_message(entry, units) for entry in value.submission.evaluations],
         create_time=to_timestamp(value.create_time),
         aliases=value.aliases,
+        rewrites=[rewrite(entry) for entry in value.rewrites],
     )
     if value.verdict is not None:
         message.verdict.CopyFrom(verdict(value.verdict))
     return message
+
+
+def rewrite(value: Rewrite) -> pb.BundleRewrite:
+    """Translate a rewriting."""
+    return pb.BundleRewrite(
+        sequence=value.sequence,
+        erasure=value.erasure,
+        bundle_digest_before=value.digest_before,
+        bundle_digest_after=value.digest_after,
+        paths=value.paths,
+        create_time=to_timestamp(value.create_time),
+    )
 
 
 def file_message(file: BundleFile) -> pb.ModelFile:

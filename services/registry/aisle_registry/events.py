@@ -1,7 +1,8 @@
 """The event door of the registry: finished training jobs come in, their bundles are read by a job of their own."""
 
+from aisle.governance.v1 import governance_events_pb2
 from aisle.trainer.v1 import trainer_events_pb2 as trainer_events_pb
-from aisle.type.v1 import failure_pb2
+from aisle.type.v1 import failure_pb2, subject_pb2
 from aisle_runtime.convert import failure_from_error, failure_from_job
 from aisle_runtime.db import Database
 from aisle_runtime.errors import AisleError
@@ -57,8 +58,14 @@ class TrainingJobs:
         self._jobs.submit(conn, IMPORT, new_id(IMPORT), event.SerializeToString())
 
     def _imported(self, conn: Connection, job: JobRecord, result: bytes) -> None:
-        self._desk.take_in(conn, trainer_events_pb.TrainingJobSucceeded.FromString(job.payload))
+        # The result is the event with the files that the trainer has by now; empty when they are those that it told of.
+        self._desk.take_in(conn, trainer_events_pb.TrainingJobSucceeded.FromString(result or job.payload))
 
     def _failed(self, conn: Connection, job: JobRecord, failure: JobFailure) -> None:
         told: failure_pb2.Failure = failure_from_job(failure)
         self._desk.fail(conn, trainer_events_pb.TrainingJobSucceeded.FromString(job.payload), told)
+
+
+def erasure_order(event: ReceivedEvent) -> subject_pb2.SubjectErasureOrder:
+    """Read the order out of SubjectErased."""
+    return event.parse(governance_events_pb2.SubjectErased).order

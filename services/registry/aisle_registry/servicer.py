@@ -48,6 +48,8 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         """Keep uploads that have not ended in `upload_folder`, which must be in the file system of the artifacts."""
         self._db, self._desk, self._requests = db, desk, requests
         self._artifacts, self._upload_folder = artifacts, upload_folder
+        self.uploads_in_flight = 0
+        """Registrations whose files may be stored while no version names them yet."""
 
     async def RegisterModelVersion(
         self, request_iterator: AsyncIterator[pb.RegisterModelVersionRequest], context: Any
@@ -57,6 +59,18 @@ class RegistryServicer(pb_grpc.RegistryServiceServicer):
         submission = validate_submission(convert.submission(header))
         if (answered := await self._answered(header)) is not None:
             return answered
+        self.uploads_in_flight += 1
+        try:
+            return await self._take_in(header, submission, request_iterator)
+        finally:
+            self.uploads_in_flight -= 1
+
+    async def _take_in(
+        self,
+        header: pb.RegistrationHeader,
+        submission: Submission,
+        request_iterator: AsyncIterator[pb.RegisterModelVersionRequest],
+    ) -> pb.RegisterModelVersionResponse:
         await self._receive(submission, request_iterator)
 
         def register(conn: Connection) -> pb.RegisterModelVersionResponse:

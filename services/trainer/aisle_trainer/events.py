@@ -3,6 +3,7 @@
 from aisle.governance.v1 import governance_events_pb2 as governance_pb
 from aisle.pipeline.v1 import pipeline_spec_pb2 as spec_pb
 from aisle.tuner.v1 import tuner_events_pb2 as tuner_pb
+from aisle.type.v1 import subject_pb2
 from aisle_runtime.bus import Consumer, ReceivedEvent
 from aisle_runtime.db import Database
 from aisle_runtime.inbox import Inbox
@@ -46,3 +47,8 @@ class EventDoor:
                 self._training.accept_stage(conn, slip)
 
         await self._db.write(write)
+
+
+def erasure_order(event: ReceivedEvent) -> subject_pb2.SubjectErasureOrder:
+    """Read the order out of SubjectErased."""
+    return event.parse(governance_pb.SubjectErased).order

@@ -2,11 +2,14 @@
 
 import grpc.aio
 from aisle.trainer.v1 import trainer_service_pb2, trainer_service_pb2_grpc
+from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 
-from aisle_trainer.events import EventDoor
+from aisle_trainer.erasing import JOB_TYPES, PERSON_KEYS, Copies
+from aisle_trainer.events import EventDoor, erasure_order
 from aisle_trainer.servicer import TrainerServicer
 from aisle_trainer.settings import TrainerSettings
+from aisle_trainer.telemetry import SUBJECT_SUBJECT_ERASED
 from aisle_trainer.training import Training
 
 MIGRATIONS = "aisle_trainer.storage"
@@ -21,11 +24,30 @@ async def wire(platform: Platform) -> Wiring:
     platform.jobs.register(training.job_kind())
     servicer = TrainerServicer(platform.db, platform.requests, platform.jobs, platform.artifacts, training)
     door = EventDoor(platform.db, platform.inbox, training)
+    copies = Copies(platform.db, platform.artifacts, settings.state_dir)
+    orders = ErasureOrders(
+        service="trainer",
+        db=platform.db,
+        outbox=platform.outbox,
+        inbox=platform.inbox,
+        key_file=settings.subject_key_file,
+        database_url=settings.effective_database_url,
+        scrub=copies.scrub,
+        subject=SUBJECT_SUBJECT_ERASED,
+        parse=erasure_order,
+        job_types=JOB_TYPES,
+        id_keys=PERSON_KEYS,
+    )
 
     def register(server: grpc.aio.Server) -> None:
         trainer_service_pb2_grpc.add_TrainerServiceServicer_to_server(servicer, server)
 
-    return Wiring(register=register, service_names=[SERVICE_NAME], consumers=door.consumers())
+    return Wiring(
+        register=register,
+        service_names=[SERVICE_NAME],
+        consumers=[*door.consumers(), orders.consumer()],
+        background=[orders.run],
+    )
 
 
 def main() -> int:

@@ -1,6 +1,7 @@
 """The event door of the tuner: a governed pipeline run that asks for a search gets a study."""
 
 from aisle.governance.v1 import governance_events_pb2 as governance_pb
+from aisle.type.v1 import subject_pb2
 from aisle_runtime.convert import failure_from_error
 from aisle_runtime.db import Database
 from aisle_runtime.errors import AisleError
@@ -43,3 +44,8 @@ class GovernanceRuns:
             return
         base_spec = convert.bound(spec.training, event.slip.dataset_versions)
         self._desk.begin(conn, spec.tuning, base_spec, event.slip)
+
+
+def erasure_order(event: ReceivedEvent) -> subject_pb2.SubjectErasureOrder:
+    """Read the order out of SubjectErased."""
+    return event.parse(governance_pb.SubjectErased).order

@@ -13,3 +13,5 @@ METRIC_TRIALS_ENDED = "aisle.tuner.trials.ended"
 
 SUBJECT_STUDY_COMPLETED = "aisle.tuner.study.completed.v1"
 SUBJECT_STUDY_FAILED = "aisle.tuner.study.failed.v1"
+SUBJECT_SUBJECT_ERASED = "aisle.governance.subject.erased.v1"
+SUBJECT_ACKNOWLEDGED = "aisle.tuner.subject_erasure.acknowledged.v1"

@@ -101,7 +101,7 @@ class Outcome:
 def _servicer(service: str, fakes: Fakes) -> Any:
     class Servicer:
         def __getattr__(self, method: str) -> Callable[..., Any]:
-            watch = method.startswith("Watch")
+            watch = method.startswith(("Watch", "Preview"))
             act = fakes.stream if watch else fakes.handle
             return lambda request, context: act(service, method, request, context)
 

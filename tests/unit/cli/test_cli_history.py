@@ -204,12 +204,18 @@ def test_the_openlineage_event_names_inputs_outputs_and_columns(ready: Fakes, tm
             dataset_pb2.Column(name="_row_id", type="string"),
         ],
     )
-    mapping = dataset_pb2.ColumnMapping(columns={"unit_price": "UnitPrice"})
+    mapping = dataset_pb2.ColumnMapping(
+        columns={"unit_price": "UnitPrice"}, pii_policies={"unit_price": dataset_pb2.PII_POLICY_MASK}
+    )
+    run = governance_run_pb2.GovernanceRun(name=version.governance_run, pipeline_run="pipelines/nightly/runs/r1")
+    run.status.start_time.FromSeconds(60)
+    run.status.end_time.FromSeconds(120)
     source = dataset_pb2.Import(name="datasets/orders/imports/i1", sha256="5" * 64, accepted_row_count=20)
     ready.answers |= {
         "GetDatasetVersion": pb.GetDatasetVersionResponse(dataset_version=version),
         "GetLineage": pb.GetLineageResponse(imports=[source]),
         "GetDataset": pb.GetDatasetResponse(dataset=dataset_pb2.Dataset(name="datasets/orders", mapping=mapping)),
+        "GetGovernanceRun": pb.GetGovernanceRunResponse(governance_run=run),
     }
     file = tmp_path / "event.json"
     ready.run("data", "lineage", "orders", "--openlineage", str(file))
@@ -221,12 +227,19 @@ def test_the_openlineage_event_names_inputs_outputs_and_columns(ready: Fakes, tm
     assert (made["name"], made["facets"]["version"]["datasetVersion"]) == ("datasets/orders", "3")
     assert [field["name"] for field in made["facets"]["schema"]["fields"]] == ["unit_price", "_row_id"]
     (source_field,) = made["facets"]["columnLineage"]["fields"]["unit_price"]["inputFields"]
-    assert source_field["field"] == "UnitPrice"
+    assert source_field["field"] == "UnitPrice" and source_field["transformations"][0]["masking"]
+    assert read["facets"]["schema"]["fields"] == [{"name": "UnitPrice", "type": "string"}]
+    about = event["run"]["facets"]
+    assert about["nominalTime"]["nominalStartTime"] == "1970-01-01T00:01:00+00:00"
+    assert about["nominalTime"]["nominalEndTime"] == "1970-01-01T00:02:00+00:00"
+    assert about["parent"]["job"] == {"namespace": "aisle", "name": "nightly"} and about["parent"]["run"]["runId"]
+    assert about["processing_engine"]["name"] == "aisle-governance"
     assert made["facets"]["dataQualityMetrics"]["columnMetrics"]["unit_price"]["nullCount"] == 4
     assert made["facets"]["dataQualityAssertions"]["assertions"] == [
         {"assertion": "unit_price.range", "success": False, "column": "unit_price"}
     ]
     facets = [*made["facets"].values(), *made["outputFacets"].values(), *read["inputFacets"].values()]
+    facets += [*about.values(), *read["facets"].values()]
     assert all(facet["_producer"] and "/facets/" in facet["_schemaURL"] for facet in facets)
     again = tmp_path / "again.json"
     ready.run("data", "lineage", "orders", "--openlineage", str(again))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle_cli import names, output
-from aisle_cli.commands import data_history, data_label, data_repair
+from aisle_cli.commands import data_erasure, data_history, data_label, data_repair
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_REJECTED, CommandFailed, usage
 from aisle_cli.session import Session, collect
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 app = group("Import, govern and inspect datasets.")
 data_history.register(app)
+data_erasure.register(app)
 data_label.register(app)
 data_repair.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
@@ -348,6 +349,10 @@ def lineage(
         output.line("Earlier versions: " + ", ".join(names.short(v) for v in found.parent_versions))
     if found.HasField("row_source"):
         output.line(f"The row comes from {found.row_source.source_file}, line {found.row_source.source_line}.")
+    if found.merged_row_sources:
+        places = ", ".join(f"{one.source_file}:{one.source_line}" for one in found.merged_row_sources[:20])
+        more = len(found.merged_row_sources) - 20
+        output.line(f"Merged from: {places}{f' and {more} more' if more > 0 else ''}.")
     if found.HasField("row_release"):
         fixes = ", ".join(f"{name}={value}" for name, value in sorted(found.row_release.fixes.items()))
         output.line(

@@ -1,8 +1,7 @@
-"""`aisle data`, second half: versions through time, rows that come back, and people who are deleted."""
+"""`aisle data`, second half: versions through time and rows that come back."""
 
 import json
-import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,11 +9,11 @@ import typer
 
 from aisle_cli import names, output
 from aisle_cli.door import command
-from aisle_cli.failures import CommandFailed, usage
+from aisle_cli.failures import usage
 from aisle_cli.session import Session, collect
 
 if TYPE_CHECKING:
-    from aisle.governance.v1 import dataset_history_pb2, erasure_pb2, governance_run_pb2
+    from aisle.governance.v1 import dataset_history_pb2, governance_run_pb2
 
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET/VERSION", help="A version, for example orders/3.")]
@@ -29,8 +28,6 @@ def register(app: typer.Typer) -> None:
         "vacuum": vacuum,
         "history": history,
         "release": release,
-        "erase": erase,
-        "erasures": erasures,
     }
     for name, function in commands.items():
         command(app, name)(function)
@@ -215,135 +212,6 @@ def _read_fixes(file: Path) -> Iterator[dict[str, Any]]:
             yield {"row_id": str(value["row_id"]), "values": {k: str(v) for k, v in value.get("values", {}).items()}}
         except (ValueError, KeyError, TypeError, AttributeError):
             usage(f"{file}, line {number}: it is not {{'row_id': ..., 'values': {{...}}}}.")
-
-
-def erase(
-    session: Session,
-    customer: Annotated[
-        str, typer.Argument(metavar="CUSTOMER", help="The customer id; - reads it from standard input.")
-    ],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    wait: Annotated[bool, typer.Option(help="Wait until nothing is left.")] = True,
-) -> None:
-    """Delete a person: rows, source files, old versions and user events; later imports leave the person out.
-
-    Names the dataset versions that held the rows, and the models trained on them.
-    """
-    from aisle.governance.v1 import erasure_pb2
-    from aisle.governance.v1 import governance_service_pb2 as pb
-
-    person = sys.stdin.readline().strip("\r\n") if customer == "-" else customer
-    if not yes and not (sys.stdin.isatty() and typer.confirm("Delete everything about this customer for good?")):
-        usage("Deleting a person cannot be taken back.", "Say so with --yes.")
-    request = pb.EraseSubjectRequest(customer_id=person, request_id=names.new_request_id())
-    receipt = session.governance.EraseSubject(request).erasure
-    session.left_running = f"The erasure goes on: {receipt.name}."
-    if wait:
-        receipt = _follow(session, receipt)
-    models = models_trained_on(session, [one.dataset_version for one in receipt.versions])
-    if session.as_json:
-        return output.emit_json(session, {"erasure": output.as_dict(receipt), "model_versions": models})
-    if receipt.state == erasure_pb2.ERASURE_STATE_FAILED:
-        raise CommandFailed(receipt.failure.message, receipt.failure.next_step, reason=receipt.failure.reason)
-    return _print_receipt(receipt, models)
-
-
-def _follow(session: Session, receipt: "erasure_pb2.Erasure") -> "erasure_pb2.Erasure":
-    from aisle.governance.v1 import erasure_pb2
-    from aisle.governance.v1 import governance_service_pb2 as pb
-
-    from aisle_cli.watching import ProgressBar, follow
-
-    last = receipt
-
-    def watch(revision: int) -> Any:
-        return session.governance.WatchErasure(pb.WatchErasureRequest(name=receipt.name, after_revision=revision))
-
-    order = list(erasure_pb2.ErasureState.values())
-    with ProgressBar(session, "erase") as bar:
-        for message in follow(watch, lambda m: int(m.erasure.revision)):
-            last = message.erasure
-            bar.show(min(order.index(last.state) / 4, 1.0), output.enum_word(erasure_pb2.ErasureState, last.state))
-    return last
-
-
-def models_trained_on(session: Session, versions: Iterable[str]) -> list[str]:
-    """Model versions whose lineage names one of the dataset versions; empty when the registry cannot be asked."""
-    import grpc
-    from aisle.registry.v1 import registry_service_pb2 as registry_pb
-
-    wanted = set(versions)
-    if not wanted:
-        return []
-
-    def models(token: str, size: int) -> tuple[Any, str]:
-        answer = session.registry.ListModels(registry_pb.ListModelsRequest(page_size=size, page_token=token))
-        return answer.models, answer.next_page_token
-
-    found = []
-    try:
-        for model in collect(models, 0):
-
-            def ask(token: str, size: int, name: str = model.name) -> tuple[Any, str]:
-                request = registry_pb.ListModelVersionsRequest(model=name, page_size=size, page_token=token)
-                answer = session.registry.ListModelVersions(request)
-                return answer.model_versions, answer.next_page_token
-
-            found += [one.name for one in collect(ask, 0) if wanted & set(one.dataset_versions)]
-    except grpc.RpcError:
-        print("The registry cannot be asked which models were trained on these versions.", file=sys.stderr)
-    return found
-
-
-def _print_receipt(receipt: "erasure_pb2.Erasure", models: list[str]) -> None:
-    from aisle.governance.v1 import erasure_pb2
-
-    output.fields(
-        [
-            ("erasure", receipt.name),
-            ("state", output.enum_word(erasure_pb2.ErasureState, receipt.state)),
-            ("subject hash", receipt.subject_hash),
-            ("user events", output.count(receipt.user_event_count)),
-            ("rows put aside", output.count(receipt.quarantined_row_count)),
-            ("manifest", receipt.exclusion_manifest),
-        ]
-    )
-    imports = [
-        (names.short(getattr(one, "import")), output.count(one.accepted_row_count), output.count(one.rejected_row_count),
-         one.sha256_after[:12] or "deleted")
-        for one in receipt.imports
-    ]  # fmt: skip
-    output.table("Imports", ["import", "#rows", "#refused rows", "source file now"], imports)
-    versions = [(names.short(one.dataset_version), output.count(one.row_count)) for one in receipt.versions]
-    output.table("Versions that held the rows", ["version", "#rows deleted"], versions)
-    if models:
-        output.line("Models trained on them: " + ", ".join(names.short(name) for name in models))
-
-
-def erasures(session: Session) -> None:
-    """List erasures, newest first; a person is named by a keyed hash only."""
-    from aisle.governance.v1 import erasure_pb2
-    from aisle.governance.v1 import governance_service_pb2 as pb
-
-    def ask(token: str, size: int) -> tuple[Any, str]:
-        answer = session.governance.ListErasures(pb.ListErasuresRequest(page_size=size, page_token=token))
-        return answer.erasures, answer.next_page_token
-
-    found = collect(ask, 0)
-    if session.as_json:
-        return output.emit_list(session, "erasures", found)
-    rows = [
-        (
-            one.name.removeprefix("erasures/"),
-            output.enum_word(erasure_pb2.ErasureState, one.state),
-            one.subject_hash[:12],
-            output.count(len(one.versions)),
-            output.when(one.create_time),
-            output.when(one.end_time),
-        )
-        for one in found
-    ]
-    return output.table("Erasures", ["erasure", "state", "subject", "#versions", "asked", "ended"], rows)
 
 
 def write_report(session: Session, report: "governance_run_pb2.QualityReport", file: Path) -> None:

@@ -23,22 +23,27 @@ _sym_db = _symbol_database.Default()
 
 
 from aisle.type.v1 import failure_pb2 as aisle_dot_type_dot_v1_dot_failure__pb2
+from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aisle/governance/v1/erasure.proto\x12\x13\x61isle.governance.v1\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd4\x03\n\x07\x45rasure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0csubject_hash\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.aisle.governance.v1.ErasureState\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12\x32\n\x07imports\x18\x07 \x03(\x0b\x32!.aisle.governance.v1.ErasedImport\x12\x34\n\x08versions\x18\x08 \x03(\x0b\x32\".aisle.governance.v1.ErasedVersion\x12\x18\n\x10user_event_count\x18\t \x01(\x03\x12\x1d\n\x15quarantined_row_count\x18\n \x01(\x03\x12\x1a\n\x12outbox_event_count\x18\x0b \x01(\x03\x12\x1a\n\x12\x65xclusion_manifest\x18\x0c \x01(\t\x12\x10\n\x08revision\x18\r \x01(\x03\"\x83\x01\n\x0c\x45rasedImport\x12\x0e\n\x06import\x18\x01 \x01(\t\x12\x1a\n\x12\x61\x63\x63\x65pted_row_count\x18\x02 \x01(\x03\x12\x1a\n\x12rejected_row_count\x18\x03 \x01(\x03\x12\x15\n\rsha256_before\x18\x04 \x01(\t\x12\x14\n\x0csha256_after\x18\x05 \x01(\t\"t\n\rErasedVersion\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\t\x12\x11\n\trow_count\x18\x02 \x01(\x03\x12\x1b\n\x13\x63ontent_hash_before\x18\x03 \x01(\t\x12\x1a\n\x12\x63ontent_hash_after\x18\x04 \x01(\t*\xb8\x01\n\x0c\x45rasureState\x12\x1d\n\x19\x45RASURE_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45RASURE_STATE_REWRITING\x10\x01\x12\x19\n\x15\x45RASURE_STATE_WAITING\x10\x02\x12\x1a\n\x16\x45RASURE_STATE_SWEEPING\x10\x03\x12\x1b\n\x17\x45RASURE_STATE_SUCCEEDED\x10\x04\x12\x18\n\x14\x45RASURE_STATE_FAILED\x10\x05\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!aisle/governance/v1/erasure.proto\x12\x13\x61isle.governance.v1\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x04\n\x07\x45rasure\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0csubject_hash\x18\x02 \x01(\t\x12\x30\n\x05state\x18\x03 \x01(\x0e\x32!.aisle.governance.v1.ErasureState\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12,\n\x08\x65nd_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\'\n\x07\x66\x61ilure\x18\x06 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12\x32\n\x07imports\x18\x07 \x03(\x0b\x32!.aisle.governance.v1.ErasedImport\x12\x34\n\x08versions\x18\x08 \x03(\x0b\x32\".aisle.governance.v1.ErasedVersion\x12\x18\n\x10user_event_count\x18\t \x01(\x03\x12\x1d\n\x15quarantined_row_count\x18\n \x01(\x03\x12\x1a\n\x12outbox_event_count\x18\x0b \x01(\x03\x12\x1a\n\x12\x65xclusion_manifest\x18\x0c \x01(\t\x12\x10\n\x08revision\x18\r \x01(\x03\x12\x35\n\x08services\x18\x0e \x03(\x0b\x32#.aisle.governance.v1.ServiceErasure\x12\x10\n\x08\x63omplete\x18\x0f \x01(\x08\x12\x16\n\x0emodel_versions\x18\x10 \x03(\t\"\xb5\x01\n\x0eServiceErasure\x12\x0f\n\x07service\x18\x01 \x01(\t\x12\x0c\n\x04\x64one\x18\x02 \x01(\x08\x12*\n\x06\x63ounts\x18\x03 \x03(\x0b\x32\x1a.aisle.type.v1.ErasedCount\x12\'\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12/\n\x0b\x61nswer_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x83\x01\n\x0c\x45rasedImport\x12\x0e\n\x06import\x18\x01 \x01(\t\x12\x1a\n\x12\x61\x63\x63\x65pted_row_count\x18\x02 \x01(\x03\x12\x1a\n\x12rejected_row_count\x18\x03 \x01(\x03\x12\x15\n\rsha256_before\x18\x04 \x01(\t\x12\x14\n\x0csha256_after\x18\x05 \x01(\t\"t\n\rErasedVersion\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\t\x12\x11\n\trow_count\x18\x02 \x01(\x03\x12\x1b\n\x13\x63ontent_hash_before\x18\x03 \x01(\t\x12\x1a\n\x12\x63ontent_hash_after\x18\x04 \x01(\t\"T\n\x0eSubjectFinding\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x11\n\trow_count\x18\x03 \x01(\x03\x12\x0f\n\x07row_ids\x18\x04 \x03(\t*\xb8\x01\n\x0c\x45rasureState\x12\x1d\n\x19\x45RASURE_STATE_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x45RASURE_STATE_REWRITING\x10\x01\x12\x19\n\x15\x45RASURE_STATE_WAITING\x10\x02\x12\x1a\n\x16\x45RASURE_STATE_SWEEPING\x10\x03\x12\x1b\n\x17\x45RASURE_STATE_SUCCEEDED\x10\x04\x12\x18\n\x14\x45RASURE_STATE_FAILED\x10\x05\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.governance.v1.erasure_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_ERASURESTATE']._serialized_start=844
-  _globals['_ERASURESTATE']._serialized_end=1028
-  _globals['_ERASURE']._serialized_start=121
-  _globals['_ERASURE']._serialized_end=589
-  _globals['_ERASEDIMPORT']._serialized_start=592
-  _globals['_ERASEDIMPORT']._serialized_end=723
-  _globals['_ERASEDVERSION']._serialized_start=725
-  _globals['_ERASEDVERSION']._serialized_end=841
+  _globals['_ERASURESTATE']._serialized_start=1240
+  _globals['_ERASURESTATE']._serialized_end=1424
+  _globals['_ERASURE']._serialized_start=150
+  _globals['_ERASURE']._serialized_end=715
+  _globals['_SERVICEERASURE']._serialized_start=718
+  _globals['_SERVICEERASURE']._serialized_end=899
+  _globals['_ERASEDIMPORT']._serialized_start=902
+  _globals['_ERASEDIMPORT']._serialized_end=1033
+  _globals['_ERASEDVERSION']._serialized_start=1035
+  _globals['_ERASEDVERSION']._serialized_end=1151
+  _globals['_SUBJECTFINDING']._serialized_start=1153
+  _globals['_SUBJECTFINDING']._serialized_end=1237
 # @@protoc_insertion_point(module_scope)

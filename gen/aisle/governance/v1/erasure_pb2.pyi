@@ -1,6 +1,7 @@
 import datetime
 
 from aisle.type.v1 import failure_pb2 as _failure_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -27,7 +28,7 @@ ERASURE_STATE_SUCCEEDED: ErasureState
 ERASURE_STATE_FAILED: ErasureState
 
 class Erasure(_message.Message):
-    __slots__ = ("name", "subject_hash", "state", "create_time", "end_time", "failure", "imports", "versions", "user_event_count", "quarantined_row_count", "outbox_event_count", "exclusion_manifest", "revision")
+    __slots__ = ("name", "subject_hash", "state", "create_time", "end_time", "failure", "imports", "versions", "user_event_count", "quarantined_row_count", "outbox_event_count", "exclusion_manifest", "revision", "services", "complete", "model_versions")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SUBJECT_HASH_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -41,6 +42,9 @@ class Erasure(_message.Message):
     OUTBOX_EVENT_COUNT_FIELD_NUMBER: _ClassVar[int]
     EXCLUSION_MANIFEST_FIELD_NUMBER: _ClassVar[int]
     REVISION_FIELD_NUMBER: _ClassVar[int]
+    SERVICES_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    MODEL_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     name: str
     subject_hash: str
     state: ErasureState
@@ -54,7 +58,24 @@ class Erasure(_message.Message):
     outbox_event_count: int
     exclusion_manifest: str
     revision: int
-    def __init__(self, name: _Optional[str] = ..., subject_hash: _Optional[str] = ..., state: _Optional[_Union[ErasureState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., imports: _Optional[_Iterable[_Union[ErasedImport, _Mapping]]] = ..., versions: _Optional[_Iterable[_Union[ErasedVersion, _Mapping]]] = ..., user_event_count: _Optional[int] = ..., quarantined_row_count: _Optional[int] = ..., outbox_event_count: _Optional[int] = ..., exclusion_manifest: _Optional[str] = ..., revision: _Optional[int] = ...) -> None: ...
+    services: _containers.RepeatedCompositeFieldContainer[ServiceErasure]
+    complete: bool
+    model_versions: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, name: _Optional[str] = ..., subject_hash: _Optional[str] = ..., state: _Optional[_Union[ErasureState, str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., end_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., imports: _Optional[_Iterable[_Union[ErasedImport, _Mapping]]] = ..., versions: _Optional[_Iterable[_Union[ErasedVersion, _Mapping]]] = ..., user_event_count: _Optional[int] = ..., quarantined_row_count: _Optional[int] = ..., outbox_event_count: _Optional[int] = ..., exclusion_manifest: _Optional[str] = ..., revision: _Optional[int] = ..., services: _Optional[_Iterable[_Union[ServiceErasure, _Mapping]]] = ..., complete: _Optional[bool] = ..., model_versions: _Optional[_Iterable[str]] = ...) -> None: ...
+
+class ServiceErasure(_message.Message):
+    __slots__ = ("service", "done", "counts", "failure", "answer_time")
+    SERVICE_FIELD_NUMBER: _ClassVar[int]
+    DONE_FIELD_NUMBER: _ClassVar[int]
+    COUNTS_FIELD_NUMBER: _ClassVar[int]
+    FAILURE_FIELD_NUMBER: _ClassVar[int]
+    ANSWER_TIME_FIELD_NUMBER: _ClassVar[int]
+    service: str
+    done: bool
+    counts: _containers.RepeatedCompositeFieldContainer[_subject_pb2.ErasedCount]
+    failure: _failure_pb2.Failure
+    answer_time: _timestamp_pb2.Timestamp
+    def __init__(self, service: _Optional[str] = ..., done: _Optional[bool] = ..., counts: _Optional[_Iterable[_Union[_subject_pb2.ErasedCount, _Mapping]]] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., answer_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ErasedImport(_message.Message):
     __slots__ = ("accepted_row_count", "rejected_row_count", "sha256_before", "sha256_after")
@@ -80,3 +101,15 @@ class ErasedVersion(_message.Message):
     content_hash_before: str
     content_hash_after: str
     def __init__(self, dataset_version: _Optional[str] = ..., row_count: _Optional[int] = ..., content_hash_before: _Optional[str] = ..., content_hash_after: _Optional[str] = ...) -> None: ...
+
+class SubjectFinding(_message.Message):
+    __slots__ = ("kind", "resource", "row_count", "row_ids")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RESOURCE_FIELD_NUMBER: _ClassVar[int]
+    ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    ROW_IDS_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    resource: str
+    row_count: int
+    row_ids: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, kind: _Optional[str] = ..., resource: _Optional[str] = ..., row_count: _Optional[int] = ..., row_ids: _Optional[_Iterable[str]] = ...) -> None: ...

@@ -5,6 +5,7 @@ from aisle.governance.v1 import label_pb2 as _label_pb2
 from aisle.governance.v1 import user_event_pb2 as _user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -54,10 +55,12 @@ class UserEventsCollected(_message.Message):
     def __init__(self, events: _Optional[_Iterable[_Union[_user_event_pb2.UserEvent, _Mapping]]] = ...) -> None: ...
 
 class SubjectErased(_message.Message):
-    __slots__ = ("erasure",)
+    __slots__ = ("erasure", "order")
     ERASURE_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
     erasure: _erasure_pb2.Erasure
-    def __init__(self, erasure: _Optional[_Union[_erasure_pb2.Erasure, _Mapping]] = ...) -> None: ...
+    order: _subject_pb2.SubjectErasureOrder
+    def __init__(self, erasure: _Optional[_Union[_erasure_pb2.Erasure, _Mapping]] = ..., order: _Optional[_Union[_subject_pb2.SubjectErasureOrder, _Mapping]] = ...) -> None: ...
 
 class LabelsBuilt(_message.Message):
     __slots__ = ("label_build",)

@@ -199,6 +199,11 @@ class GovernanceServiceStub:
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.FromString,
                 _registered_method=True)
+        self.PreviewErasure = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/PreviewErasure',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.FromString,
+                _registered_method=True)
         self.WatchErasure = channel.unary_stream(
                 '/aisle.governance.v1.GovernanceService/WatchErasure',
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.SerializeToString,
@@ -534,8 +539,18 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewErasure(self, request, context):
+        """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+        user events and label review that holds something of the person. Reads every table, so it takes as long as
+        an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchErasure(self, request, context):
-        """Streams an erasure at every change until it ends; starts with its present state.
+        """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+        every service has acknowledged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -832,6 +847,11 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.ListErasures,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.SerializeToString,
+            ),
+            'PreviewErasure': grpc.unary_stream_rpc_method_handler(
+                    servicer.PreviewErasure,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.SerializeToString,
             ),
             'WatchErasure': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchErasure,
@@ -1792,6 +1812,33 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/ListErasures',
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def PreviewErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/PreviewErasure',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.FromString,
             options,
             channel_credentials,
             insecure,

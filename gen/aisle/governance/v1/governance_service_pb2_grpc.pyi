@@ -122,8 +122,15 @@ class GovernanceServiceStub:
     """Returns the receipt of an erasure."""
     ListErasures: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]
     """Lists erasures, newest first."""
+    PreviewErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]
+    """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+    user events and label review that holds something of the person. Reads every table, so it takes as long as
+    an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+    """
     WatchErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]
-    """Streams an erasure at every change until it ends; starts with its present state."""
+    """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+    every service has acknowledged.
+    """
     CreateRepairModel: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]
     """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
     which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
@@ -267,8 +274,15 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Returns the receipt of an erasure."""
     ListErasures: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
     """Lists erasures, newest first."""
+    PreviewErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]  # type: ignore[assignment]
+    """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+    user events and label review that holds something of the person. Reads every table, so it takes as long as
+    an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+    """
     WatchErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]  # type: ignore[assignment]
-    """Streams an erasure at every change until it ends; starts with its present state."""
+    """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+    every service has acknowledged.
+    """
     CreateRepairModel: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]  # type: ignore[assignment]
     """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
     which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
@@ -603,12 +617,25 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists erasures, newest first."""
 
     @_abc_1.abstractmethod
+    def PreviewErasure(
+        self,
+        request: _governance_service_pb2.PreviewErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.PreviewErasureResponse], _abc.AsyncIterator[_governance_service_pb2.PreviewErasureResponse]]:
+        """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+        user events and label review that holds something of the person. Reads every table, so it takes as long as
+        an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+        """
+
+    @_abc_1.abstractmethod
     def WatchErasure(
         self,
         request: _governance_service_pb2.WatchErasureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.WatchErasureResponse], _abc.AsyncIterator[_governance_service_pb2.WatchErasureResponse]]:
-        """Streams an erasure at every change until it ends; starts with its present state."""
+        """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+        every service has acknowledged.
+        """
 
     @_abc_1.abstractmethod
     def CreateRepairModel(

@@ -23,18 +23,23 @@ _sym_db = _symbol_database.Default()
 
 
 from aisle.type.v1 import money_pb2 as aisle_dot_type_dot_v1_dot_money__pb2
+from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$aisle/governance/v1/user_event.proto\x12\x13\x61isle.governance.v1\x1a\x19\x61isle/type/v1/money.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbc\x02\n\tUserEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".aisle.governance.v1.UserEventType\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nproduct_id\x18\x04 \x01(\t\x12\x13\n\x0b\x63ustomer_id\x18\x05 \x01(\t\x12\x12\n\nvisitor_id\x18\x06 \x01(\t\x12\x19\n\x11\x61ttribution_token\x18\x07 \x01(\t\x12\x10\n\x08position\x18\x08 \x01(\x05\x12\x10\n\x08quantity\x18\t \x01(\x05\x12(\n\nunit_price\x18\n \x01(\x0b\x32\x14.aisle.type.v1.Money\x12\x15\n\rmodel_version\x18\x0b \x01(\t*\xa4\x01\n\rUserEventType\x12\x1f\n\x1bUSER_EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15USER_EVENT_TYPE_CLICK\x10\x01\x12\x1f\n\x1bUSER_EVENT_TYPE_ADD_TO_CART\x10\x02\x12\x1c\n\x18USER_EVENT_TYPE_PURCHASE\x10\x03\x12\x18\n\x14USER_EVENT_TYPE_VIEW\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$aisle/governance/v1/user_event.proto\x12\x13\x61isle.governance.v1\x1a\x19\x61isle/type/v1/money.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x02\n\tUserEvent\x12\x10\n\x08\x65vent_id\x18\x01 \x01(\t\x12\x30\n\x04type\x18\x02 \x01(\x0e\x32\".aisle.governance.v1.UserEventType\x12.\n\nevent_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nproduct_id\x18\x04 \x01(\t\x12\x19\n\x0b\x63ustomer_id\x18\x05 \x01(\tB\x04\x88\xe8\x18\x01\x12\x12\n\nvisitor_id\x18\x06 \x01(\t\x12\x1f\n\x11\x61ttribution_token\x18\x07 \x01(\tB\x04\x88\xe8\x18\x02\x12\x10\n\x08position\x18\x08 \x01(\x05\x12\x10\n\x08quantity\x18\t \x01(\x05\x12(\n\nunit_price\x18\n \x01(\x0b\x32\x14.aisle.type.v1.Money\x12\x15\n\rmodel_version\x18\x0b \x01(\t*\xa4\x01\n\rUserEventType\x12\x1f\n\x1bUSER_EVENT_TYPE_UNSPECIFIED\x10\x00\x12\x19\n\x15USER_EVENT_TYPE_CLICK\x10\x01\x12\x1f\n\x1bUSER_EVENT_TYPE_ADD_TO_CART\x10\x02\x12\x1c\n\x18USER_EVENT_TYPE_PURCHASE\x10\x03\x12\x18\n\x14USER_EVENT_TYPE_VIEW\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.governance.v1.user_event_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_USEREVENTTYPE']._serialized_start=441
-  _globals['_USEREVENTTYPE']._serialized_end=605
-  _globals['_USEREVENT']._serialized_start=122
-  _globals['_USEREVENT']._serialized_end=438
+  _globals['_USEREVENT'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_USEREVENT'].fields_by_name['customer_id']._serialized_options = b'\210\350\030\001'
+  _globals['_USEREVENT'].fields_by_name['attribution_token']._loaded_options = None
+  _globals['_USEREVENT'].fields_by_name['attribution_token']._serialized_options = b'\210\350\030\002'
+  _globals['_USEREVENTTYPE']._serialized_start=482
+  _globals['_USEREVENTTYPE']._serialized_end=646
+  _globals['_USEREVENT']._serialized_start=151
+  _globals['_USEREVENT']._serialized_end=479
 # @@protoc_insertion_point(module_scope)

@@ -2,6 +2,7 @@ import datetime
 
 from aisle.ranker.v1 import ranking_pb2 as _ranking_pb2
 from aisle.type.v1 import context_pb2 as _context_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper

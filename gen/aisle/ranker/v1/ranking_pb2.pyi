@@ -1,6 +1,7 @@
 import datetime
 
 from aisle.type.v1 import failure_pb2 as _failure_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor

@@ -24,30 +24,37 @@ _sym_db = _symbol_database.Default()
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as aisle_dot_pipeline_dot_v1_dot_pipeline__spec__pb2
 from aisle.type.v1 import metric_pb2 as aisle_dot_type_dot_v1_dot_metric__pb2
+from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%aisle/registry/v1/model_version.proto\x12\x11\x61isle.registry.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1a\x61isle/type/v1/metric.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xab\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.aisle.registry.v1.ModelVersionState\x12+\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1c.aisle.registry.v1.ModelFile\x12\x15\n\rbundle_digest\x18\x04 \x01(\t\x12\x14\n\x0ctraining_job\x18\x05 \x01(\t\x12\x18\n\x10\x64\x61taset_versions\x18\x06 \x03(\t\x12\x36\n\rtraining_spec\x18\x07 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\x39\n\x0b\x65valuations\x18\x08 \x03(\x0b\x32$.aisle.registry.v1.EvaluationSummary\x12/\n\x07verdict\x18\t \x01(\x0b\x32\x1e.aisle.registry.v1.GateVerdict\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61liases\x18\x0b \x03(\t\"=\n\tModelFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"\x9a\x01\n\x11\x45valuationSummary\x12)\n\x04task\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x10\n\x08unit_ids\x18\x03 \x03(\t\x12/\n\x07systems\x18\x04 \x03(\x0b\x32\x1e.aisle.registry.v1.SystemScore\"Z\n\x0bSystemScore\x12\x0e\n\x06system\x18\x01 \x01(\t\x12&\n\x07metrics\x18\x02 \x03(\x0b\x32\x15.aisle.type.v1.Metric\x12\x13\n\x0bunit_values\x18\x03 \x03(\x01\"\x90\x01\n\x0bGateVerdict\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\x10\n\x08\x63hampion\x18\x02 \x01(\t\x12.\n\x07results\x18\x03 \x03(\x0b\x32\x1d.aisle.registry.v1.GateResult\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb4\x01\n\nGateResult\x12%\n\x04gate\x18\x01 \x01(\x0b\x32\x17.aisle.pipeline.v1.Gate\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x17\n\x0f\x63\x61ndidate_value\x18\x03 \x01(\x01\x12\x16\n\x0e\x63hampion_value\x18\x04 \x01(\x01\x12)\n\ndifference\x18\x05 \x01(\x0b\x32\x15.aisle.type.v1.Metric\x12\x13\n\x0b\x65xplanation\x18\x06 \x01(\t\"\xa7\x01\n\x0b\x41liasChange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x1e\n\x16previous_model_version\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa0\x01\n\x11ModelVersionState\x12#\n\x1fMODEL_VERSION_STATE_UNSPECIFIED\x10\x00\x12\"\n\x1eMODEL_VERSION_STATE_REGISTERED\x10\x01\x12 \n\x1cMODEL_VERSION_STATE_REJECTED\x10\x02\x12 \n\x1cMODEL_VERSION_STATE_ACCEPTED\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%aisle/registry/v1/model_version.proto\x12\x11\x61isle.registry.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1a\x61isle/type/v1/metric.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xdf\x03\n\x0cModelVersion\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x33\n\x05state\x18\x02 \x01(\x0e\x32$.aisle.registry.v1.ModelVersionState\x12+\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1c.aisle.registry.v1.ModelFile\x12\x15\n\rbundle_digest\x18\x04 \x01(\t\x12\x14\n\x0ctraining_job\x18\x05 \x01(\t\x12\x18\n\x10\x64\x61taset_versions\x18\x06 \x03(\t\x12\x36\n\rtraining_spec\x18\x07 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\x39\n\x0b\x65valuations\x18\x08 \x03(\x0b\x32$.aisle.registry.v1.EvaluationSummary\x12/\n\x07verdict\x18\t \x01(\x0b\x32\x1e.aisle.registry.v1.GateVerdict\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07\x61liases\x18\x0b \x03(\t\x12\x32\n\x08rewrites\x18\x0c \x03(\x0b\x32 .aisle.registry.v1.BundleRewrite\"\xad\x01\n\rBundleRewrite\x12\x10\n\x08sequence\x18\x01 \x01(\x05\x12\x0f\n\x07\x65rasure\x18\x02 \x01(\t\x12\x1c\n\x14\x62undle_digest_before\x18\x03 \x01(\t\x12\x1b\n\x13\x62undle_digest_after\x18\x04 \x01(\t\x12\r\n\x05paths\x18\x05 \x03(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"=\n\tModelFile\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"\xa0\x01\n\x11\x45valuationSummary\x12)\n\x04task\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x16\n\x08unit_ids\x18\x03 \x03(\tB\x04\x88\xe8\x18\x03\x12/\n\x07systems\x18\x04 \x03(\x0b\x32\x1e.aisle.registry.v1.SystemScore\"`\n\x0bSystemScore\x12\x0e\n\x06system\x18\x01 \x01(\t\x12&\n\x07metrics\x18\x02 \x03(\x0b\x32\x15.aisle.type.v1.Metric\x12\x19\n\x0bunit_values\x18\x03 \x03(\x01\x42\x04\x88\xe8\x18\x04\"\x90\x01\n\x0bGateVerdict\x12\x0e\n\x06passed\x18\x01 \x01(\x08\x12\x10\n\x08\x63hampion\x18\x02 \x01(\t\x12.\n\x07results\x18\x03 \x03(\x0b\x32\x1d.aisle.registry.v1.GateResult\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xb4\x01\n\nGateResult\x12%\n\x04gate\x18\x01 \x01(\x0b\x32\x17.aisle.pipeline.v1.Gate\x12\x0e\n\x06passed\x18\x02 \x01(\x08\x12\x17\n\x0f\x63\x61ndidate_value\x18\x03 \x01(\x01\x12\x16\n\x0e\x63hampion_value\x18\x04 \x01(\x01\x12)\n\ndifference\x18\x05 \x01(\x0b\x32\x15.aisle.type.v1.Metric\x12\x13\n\x0b\x65xplanation\x18\x06 \x01(\t\"\xa7\x01\n\x0b\x41liasChange\x12\x10\n\x08sequence\x18\x01 \x01(\x03\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x1e\n\x16previous_model_version\x18\x03 \x01(\t\x12\r\n\x05\x63\x61use\x18\x04 \x01(\t\x12\x0f\n\x07\x63omment\x18\x05 \x01(\t\x12/\n\x0b\x63reate_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp*\xa0\x01\n\x11ModelVersionState\x12#\n\x1fMODEL_VERSION_STATE_UNSPECIFIED\x10\x00\x12\"\n\x1eMODEL_VERSION_STATE_REGISTERED\x10\x01\x12 \n\x1cMODEL_VERSION_STATE_REJECTED\x10\x02\x12 \n\x1cMODEL_VERSION_STATE_ACCEPTED\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.registry.v1.model_version_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_MODELVERSIONSTATE']._serialized_start=1403
-  _globals['_MODELVERSIONSTATE']._serialized_end=1563
-  _globals['_MODELVERSION']._serialized_start=161
-  _globals['_MODELVERSION']._serialized_end=588
-  _globals['_MODELFILE']._serialized_start=590
-  _globals['_MODELFILE']._serialized_end=651
-  _globals['_EVALUATIONSUMMARY']._serialized_start=654
-  _globals['_EVALUATIONSUMMARY']._serialized_end=808
-  _globals['_SYSTEMSCORE']._serialized_start=810
-  _globals['_SYSTEMSCORE']._serialized_end=900
-  _globals['_GATEVERDICT']._serialized_start=903
-  _globals['_GATEVERDICT']._serialized_end=1047
-  _globals['_GATERESULT']._serialized_start=1050
-  _globals['_GATERESULT']._serialized_end=1230
-  _globals['_ALIASCHANGE']._serialized_start=1233
-  _globals['_ALIASCHANGE']._serialized_end=1400
+  _globals['_EVALUATIONSUMMARY'].fields_by_name['unit_ids']._loaded_options = None
+  _globals['_EVALUATIONSUMMARY'].fields_by_name['unit_ids']._serialized_options = b'\210\350\030\003'
+  _globals['_SYSTEMSCORE'].fields_by_name['unit_values']._loaded_options = None
+  _globals['_SYSTEMSCORE'].fields_by_name['unit_values']._serialized_options = b'\210\350\030\004'
+  _globals['_MODELVERSIONSTATE']._serialized_start=1672
+  _globals['_MODELVERSIONSTATE']._serialized_end=1832
+  _globals['_MODELVERSION']._serialized_start=190
+  _globals['_MODELVERSION']._serialized_end=669
+  _globals['_BUNDLEREWRITE']._serialized_start=672
+  _globals['_BUNDLEREWRITE']._serialized_end=845
+  _globals['_MODELFILE']._serialized_start=847
+  _globals['_MODELFILE']._serialized_end=908
+  _globals['_EVALUATIONSUMMARY']._serialized_start=911
+  _globals['_EVALUATIONSUMMARY']._serialized_end=1071
+  _globals['_SYSTEMSCORE']._serialized_start=1073
+  _globals['_SYSTEMSCORE']._serialized_end=1169
+  _globals['_GATEVERDICT']._serialized_start=1172
+  _globals['_GATEVERDICT']._serialized_end=1316
+  _globals['_GATERESULT']._serialized_start=1319
+  _globals['_GATERESULT']._serialized_end=1499
+  _globals['_ALIASCHANGE']._serialized_start=1502
+  _globals['_ALIASCHANGE']._serialized_end=1669
 # @@protoc_insertion_point(module_scope)

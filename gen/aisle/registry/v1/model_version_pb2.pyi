@@ -2,6 +2,7 @@ import datetime
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import metric_pb2 as _metric_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -24,7 +25,7 @@ MODEL_VERSION_STATE_REJECTED: ModelVersionState
 MODEL_VERSION_STATE_ACCEPTED: ModelVersionState
 
 class ModelVersion(_message.Message):
-    __slots__ = ("name", "state", "files", "bundle_digest", "training_job", "dataset_versions", "training_spec", "evaluations", "verdict", "create_time", "aliases")
+    __slots__ = ("name", "state", "files", "bundle_digest", "training_job", "dataset_versions", "training_spec", "evaluations", "verdict", "create_time", "aliases", "rewrites")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     FILES_FIELD_NUMBER: _ClassVar[int]
@@ -36,6 +37,7 @@ class ModelVersion(_message.Message):
     VERDICT_FIELD_NUMBER: _ClassVar[int]
     CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
     ALIASES_FIELD_NUMBER: _ClassVar[int]
+    REWRITES_FIELD_NUMBER: _ClassVar[int]
     name: str
     state: ModelVersionState
     files: _containers.RepeatedCompositeFieldContainer[ModelFile]
@@ -47,7 +49,24 @@ class ModelVersion(_message.Message):
     verdict: GateVerdict
     create_time: _timestamp_pb2.Timestamp
     aliases: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ModelVersionState, str]] = ..., files: _Optional[_Iterable[_Union[ModelFile, _Mapping]]] = ..., bundle_digest: _Optional[str] = ..., training_job: _Optional[str] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., training_spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., evaluations: _Optional[_Iterable[_Union[EvaluationSummary, _Mapping]]] = ..., verdict: _Optional[_Union[GateVerdict, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ...) -> None: ...
+    rewrites: _containers.RepeatedCompositeFieldContainer[BundleRewrite]
+    def __init__(self, name: _Optional[str] = ..., state: _Optional[_Union[ModelVersionState, str]] = ..., files: _Optional[_Iterable[_Union[ModelFile, _Mapping]]] = ..., bundle_digest: _Optional[str] = ..., training_job: _Optional[str] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., training_spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., evaluations: _Optional[_Iterable[_Union[EvaluationSummary, _Mapping]]] = ..., verdict: _Optional[_Union[GateVerdict, _Mapping]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., aliases: _Optional[_Iterable[str]] = ..., rewrites: _Optional[_Iterable[_Union[BundleRewrite, _Mapping]]] = ...) -> None: ...
+
+class BundleRewrite(_message.Message):
+    __slots__ = ("sequence", "erasure", "bundle_digest_before", "bundle_digest_after", "paths", "create_time")
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
+    ERASURE_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_DIGEST_BEFORE_FIELD_NUMBER: _ClassVar[int]
+    BUNDLE_DIGEST_AFTER_FIELD_NUMBER: _ClassVar[int]
+    PATHS_FIELD_NUMBER: _ClassVar[int]
+    CREATE_TIME_FIELD_NUMBER: _ClassVar[int]
+    sequence: int
+    erasure: str
+    bundle_digest_before: str
+    bundle_digest_after: str
+    paths: _containers.RepeatedScalarFieldContainer[str]
+    create_time: _timestamp_pb2.Timestamp
+    def __init__(self, sequence: _Optional[int] = ..., erasure: _Optional[str] = ..., bundle_digest_before: _Optional[str] = ..., bundle_digest_after: _Optional[str] = ..., paths: _Optional[_Iterable[str]] = ..., create_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ...) -> None: ...
 
 class ModelFile(_message.Message):
     __slots__ = ("path", "sha256", "size_bytes")

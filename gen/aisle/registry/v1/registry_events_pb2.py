@@ -27,7 +27,7 @@ from aisle.registry.v1 import model_version_pb2 as aisle_dot_registry_dot_v1_dot
 from aisle.type.v1 import failure_pb2 as aisle_dot_type_dot_v1_dot_failure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'aisle/registry/v1/registry_events.proto\x12\x11\x61isle.registry.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a%aisle/registry/v1/model_version.proto\x1a\x1b\x61isle/type/v1/failure.proto\"~\n\x16ModelVersionRegistered\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\xbb\x01\n\x14ModelVersionPromoted\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12.\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x1e.aisle.registry.v1.AliasChange\x12,\n\x04slip\x18\x04 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"|\n\x14ModelVersionRejected\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x81\x01\n\x12RegistrationFailed\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x88\x01\n\x0f\x41liasRolledBack\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12.\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x1e.aisle.registry.v1.AliasChangeb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'aisle/registry/v1/registry_events.proto\x12\x11\x61isle.registry.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a%aisle/registry/v1/model_version.proto\x1a\x1b\x61isle/type/v1/failure.proto\"~\n\x16ModelVersionRegistered\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\xbb\x01\n\x14ModelVersionPromoted\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12.\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x1e.aisle.registry.v1.AliasChange\x12,\n\x04slip\x18\x04 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"|\n\x14ModelVersionRejected\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x81\x01\n\x12RegistrationFailed\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x82\x01\n\x15ModelVersionRewritten\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12\x31\n\x07rewrite\x18\x02 \x01(\x0b\x32 .aisle.registry.v1.BundleRewrite\"\x88\x01\n\x0f\x41liasRolledBack\x12\x36\n\rmodel_version\x18\x01 \x01(\x0b\x32\x1f.aisle.registry.v1.ModelVersion\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12.\n\x06\x63hange\x18\x03 \x01(\x0b\x32\x1e.aisle.registry.v1.AliasChangeb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,6 +42,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_MODELVERSIONREJECTED']._serialized_end=611
   _globals['_REGISTRATIONFAILED']._serialized_start=614
   _globals['_REGISTRATIONFAILED']._serialized_end=743
-  _globals['_ALIASROLLEDBACK']._serialized_start=746
-  _globals['_ALIASROLLEDBACK']._serialized_end=882
+  _globals['_MODELVERSIONREWRITTEN']._serialized_start=746
+  _globals['_MODELVERSIONREWRITTEN']._serialized_end=876
+  _globals['_ALIASROLLEDBACK']._serialized_start=879
+  _globals['_ALIASROLLEDBACK']._serialized_end=1015
 # @@protoc_insertion_point(module_scope)

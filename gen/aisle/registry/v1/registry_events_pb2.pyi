@@ -46,6 +46,14 @@ class RegistrationFailed(_message.Message):
     slip: _pipeline_spec_pb2.RoutingSlip
     def __init__(self, training_job: _Optional[str] = ..., failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., slip: _Optional[_Union[_pipeline_spec_pb2.RoutingSlip, _Mapping]] = ...) -> None: ...
 
+class ModelVersionRewritten(_message.Message):
+    __slots__ = ("model_version", "rewrite")
+    MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
+    REWRITE_FIELD_NUMBER: _ClassVar[int]
+    model_version: _model_version_pb2.ModelVersion
+    rewrite: _model_version_pb2.BundleRewrite
+    def __init__(self, model_version: _Optional[_Union[_model_version_pb2.ModelVersion, _Mapping]] = ..., rewrite: _Optional[_Union[_model_version_pb2.BundleRewrite, _Mapping]] = ...) -> None: ...
+
 class AliasRolledBack(_message.Message):
     __slots__ = ("model_version", "alias", "change")
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]

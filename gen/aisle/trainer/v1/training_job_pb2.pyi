@@ -3,6 +3,7 @@ import datetime
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import job_pb2 as _job_pb2
 from aisle.type.v1 import metric_pb2 as _metric_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor

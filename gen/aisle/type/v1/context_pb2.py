@@ -22,15 +22,18 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61isle/type/v1/context.proto\x12\raisle.type.v1\"g\n\x0eShopperContext\x12\x13\n\x0b\x63ustomer_id\x18\x01 \x01(\t\x12\x12\n\nvisitor_id\x18\x02 \x01(\t\x12\x0e\n\x06locale\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x61isle/type/v1/context.proto\x12\raisle.type.v1\x1a\x1b\x61isle/type/v1/subject.proto\"m\n\x0eShopperContext\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\x12\x12\n\nvisitor_id\x18\x02 \x01(\t\x12\x0e\n\x06locale\x18\x03 \x01(\t\x12\x0c\n\x04page\x18\x04 \x01(\t\x12\x0e\n\x06\x64\x65vice\x18\x05 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.type.v1.context_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_SHOPPERCONTEXT']._serialized_start=46
-  _globals['_SHOPPERCONTEXT']._serialized_end=149
+  _globals['_SHOPPERCONTEXT'].fields_by_name['customer_id']._loaded_options = None
+  _globals['_SHOPPERCONTEXT'].fields_by_name['customer_id']._serialized_options = b'\210\350\030\001'
+  _globals['_SHOPPERCONTEXT']._serialized_start=75
+  _globals['_SHOPPERCONTEXT']._serialized_end=184
 # @@protoc_insertion_point(module_scope)

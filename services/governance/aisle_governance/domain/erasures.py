@@ -66,6 +66,8 @@ class ErasureRecord:
     """When new files last took the place of old ones; work that began before may have read the old ones."""
     round: int = 1
     failure: dict[str, Any] | None = None
+    holders: list[str] = field(default_factory=list)
+    """Services that hold copies, and the bus; each has to say that nothing is left there."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> "ErasureRecord":
@@ -78,6 +80,29 @@ class ErasureRecord:
     def to_json(self) -> dict[str, Any]:
         """As plain data."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One place that holds something of a person."""
+
+    kind: str
+    resource: str
+    row_count: int
+    row_ids: tuple[str, ...]
+    """Some of the rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class HolderAnswer:
+    """What one holder of copies said last."""
+
+    holder: str
+    is_done: bool
+    counts: dict[str, int] = field(default_factory=dict)
+    model_versions: tuple[str, ...] = ()
+    failure: dict[str, Any] | None = None
+    time: float = 0.0
 
 
 @dataclass(slots=True)
@@ -94,6 +119,23 @@ class Erasure:
     record: ErasureRecord = field(default_factory=ErasureRecord)
     revision: int = 1
     end_time: float | None = None
+    answers: dict[str, HolderAnswer] = field(default_factory=dict)
+    """By holder."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing of the person is left anywhere."""
+        return self.stage == ErasureStage.SUCCEEDED and not self.missing
+
+    @property
+    def missing(self) -> list[str]:
+        """Holders that have not said that they are done."""
+        return [one for one in self.record.holders if one not in self.answers or not self.answers[one].is_done]
+
+    @property
+    def model_versions(self) -> list[str]:
+        """Model versions trained on the person's rows, as far as holders have told."""
+        return sorted({name for answer in self.answers.values() for name in answer.model_versions})
 
     @property
     def name(self) -> str:

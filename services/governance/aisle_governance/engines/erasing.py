@@ -82,6 +82,19 @@ def _split(cell: str) -> Iterable[str]:
     return (piece.strip("\"' \t{}") for piece in re.split(r"[,;\t|:]", cell)) if len(cell) < 1 << 20 else ()
 
 
+def rows_of(paths: Sequence[Path], subjects: Subjects, row_ids: Collection[str] = ()) -> list[str]:
+    """Ids of the people's rows in Parquet files, and of rows made from those in `row_ids`; reads piece by piece."""
+    found: list[str] = []
+    for path in paths:
+        for piece, mask in _pieces(path, subjects, row_ids):
+            id_column = ROW_ID if ROW_ID in piece.column_names else _REFUSED_ROW_ID
+            if id_column in piece.column_names:
+                found += piece[id_column].filter(mask).to_pylist()
+            else:
+                found += [""] * int(pc.sum(mask).as_py() or 0)
+    return found
+
+
 def clean_parquet(path: Path, target: Path, subjects: Subjects, row_ids: Collection[str] = ()) -> CleanedFile:
     """Copy the rows of other people from `path` to `target`; `target` is written only when some row was left out.
 

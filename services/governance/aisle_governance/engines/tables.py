@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from aisle_governance.domain.kinds import ALIASES, CONTENT_KEY, IMPORT, ROW_ID, SOURCE_LINE
+from aisle_governance.domain.kinds import ALIASES, CONTENT_KEY, IMPORT, LABEL_ROWS, ROW_ID, SOURCE_LINE
 from aisle_governance.domain.model import TableFile
 from aisle_governance.errors import DataLoss, InvalidField, NotFound
 
@@ -192,6 +192,28 @@ def find_row(paths: Sequence[Path], row_id: str) -> tuple[str, int]:
         if found.num_rows:
             return str(found[IMPORT][0].as_py()), int(found[SOURCE_LINE][0].as_py())
     raise NotFound("The version holds no row with this id.", reason="ROW_NOT_FOUND")
+
+
+def merged_rows(paths: Sequence[Path], row_id: str, limit: int) -> list[str]:
+    """Ids of the rows that were merged into a row, its own included; empty for a row that nothing was merged into."""
+    for path in paths:
+        if LABEL_ROWS not in pq.read_schema(path).names:
+            continue
+        found = pq.read_table(path, columns=[LABEL_ROWS], filters=[(ROW_ID, "==", row_id)], partitioning=None)
+        if found.num_rows:
+            ids = list(dict.fromkeys(str(found[LABEL_ROWS][0].as_py() or "").split()))
+            return ids[:limit] if len(ids) > 1 else []
+    return []
+
+
+def find_sources(rows_file: Path, row_ids: Sequence[str]) -> dict[str, tuple[str, int]]:
+    """Row id -> (name inside a zip or "", source line) of those of the rows that an import brought."""
+    from aisle_governance.domain.kinds import SOURCE_MEMBER
+
+    names = [ROW_ID, SOURCE_MEMBER, SOURCE_LINE]
+    found = pq.read_table(rows_file, columns=names, filters=[(ROW_ID, "in", list(row_ids))], partitioning=None)
+    columns = (found[name].to_pylist() for name in names)
+    return {str(row): (str(member or ""), int(line)) for row, member, line in zip(*columns, strict=True)}
 
 
 def find_member(rows_file: Path, row_id: str) -> str:

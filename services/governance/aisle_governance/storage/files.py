@@ -68,6 +68,12 @@ def ended_imports(conn: Connection) -> list[dict[str, Any]]:
     return found
 
 
+def import_names(conn: Connection) -> dict[str, str]:
+    """Import id -> `datasets/{dataset}/imports/{import}`."""
+    rows = conn.execute(select(imports.c.id, imports.c.dataset))
+    return {row.id: f"datasets/{row.dataset}/imports/{row.id}" for row in rows}
+
+
 def release_rows(conn: Connection) -> list[dict[str, Any]]:
     """Every released row with its new values."""
     return [

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, select, update
 from aisle_governance.domain.erasures import Erasure, ErasureRecord, ErasureStage
 from aisle_governance.domain.history import Release, RetentionPolicy
 from aisle_governance.errors import NotFound
+from aisle_governance.storage import answers
 from aisle_governance.storage.tables import erasures, exclusions, releases, retention, version_uses
 
 _PER_QUERY = 500
@@ -89,7 +90,8 @@ def _release(row: Row[Any]) -> Release:
 
 def add_erasure(conn: Connection, erasure: Erasure) -> Erasure:
     """Store a new erasure and return it with its sequence."""
-    conn.execute(insert(erasures).values(id=erasure.id, subject=erasure.subject, **_changing(erasure)))
+    values = _changing(erasure) | {"open_holders": len(erasure.record.holders)}
+    conn.execute(insert(erasures).values(id=erasure.id, subject=erasure.subject, **values))
     return get_erasure(conn, erasure.id)
 
 
@@ -104,7 +106,7 @@ def get_erasure(conn: Connection, erasure_id: str) -> Erasure:
     row = conn.execute(select(erasures).where(erasures.c.id == erasure_id)).one_or_none()
     if row is None:
         raise NotFound(f"There is no erasure {erasure_id!r}.", reason="ERASURE_NOT_FOUND")
-    return _erasure(row)
+    return _erasures(conn, [row])[0]
 
 
 def find_open_erasure(conn: Connection, subject: str) -> Erasure | None:
@@ -125,7 +127,21 @@ def list_erasures(conn: Connection, before: int | None, limit: int) -> list[Eras
     query = select(erasures).order_by(erasures.c.sequence.desc()).limit(limit)
     if before is not None:
         query = query.where(erasures.c.sequence < before)
-    return [_erasure(row) for row in conn.execute(query)]
+    return _erasures(conn, conn.execute(query).all())
+
+
+def incomplete_erasures(conn: Connection) -> list[Erasure]:
+    """Erasures whose own part has succeeded and that some holder of copies has not acknowledged, oldest first."""
+    mine = (erasures.c.open_holders > 0) & (erasures.c.stage == ErasureStage.SUCCEEDED.value)
+    return _erasures(conn, conn.execute(select(erasures).where(mine).order_by(erasures.c.sequence)).all())
+
+
+def _erasures(conn: Connection, rows: Sequence[Row[Any]]) -> list[Erasure]:
+    found = [_erasure(row) for row in rows]
+    told = answers.answers_of(conn, [one.id for one in found])
+    for one in found:
+        one.answers = told.get(one.id, {})
+    return found
 
 
 def _changing(erasure: Erasure) -> dict[str, Any]:

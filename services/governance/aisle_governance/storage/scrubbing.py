@@ -12,9 +12,10 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from aisle_governance import telemetry
 from aisle_governance.domain.subjects import Subjects, plain_id, redact
-from aisle_governance.storage.tables import imports, label_suspects, repair_models, reports, user_events
+from aisle_governance.storage.tables import imports, label_reviews, label_suspects, repair_models, reports, user_events
 
 _LEAST_REDACTED = 6
+_PER_QUERY = 500
 _JSON_TEXTS: tuple[tuple[Table, str, str], ...] = (
     (RUNTIME.jobs, "id", "failure"),
     (RUNTIME.jobs, "id", "detail"),
@@ -37,11 +38,34 @@ Hash = Callable[[str], str]
 
 def delete_user_events(conn: Connection, spellings: Collection[str], hash_of: Hash, subject: str) -> int:
     """Delete the person's user events, whatever the spelling of the id; returns how many."""
-    ids = conn.execute(select(user_events.c.customer_id).where(user_events.c.customer_id != "").distinct()).scalars()
-    theirs = [one for one in ids if one in spellings or hash_of(one) == subject]
+    theirs = _written_ids(conn, spellings, hash_of, subject)
     if not theirs:
         return 0
     return conn.execute(delete(user_events).where(user_events.c.customer_id.in_(theirs))).rowcount
+
+
+def find_user_events(conn: Connection, spellings: Collection[str], hash_of: Hash, subject: str) -> list[str]:
+    """Ids of the events that `delete_user_events` would delete."""
+    theirs = _written_ids(conn, spellings, hash_of, subject)
+    query = select(user_events.c.event_id).where(user_events.c.customer_id.in_(theirs))
+    return list(conn.execute(query).scalars()) if theirs else []
+
+
+def _written_ids(conn: Connection, spellings: Collection[str], hash_of: Hash, subject: str) -> list[str]:
+    ids = conn.execute(select(user_events.c.customer_id).where(user_events.c.customer_id != "").distinct()).scalars()
+    return [one for one in ids if one in spellings or hash_of(one) == subject]
+
+
+def find_suspects(conn: Connection, subjects: Subjects) -> dict[str, list[str]]:
+    """Name of a label review -> row ids of its suspects whose query or title names one of the people."""
+    found: dict[str, list[str]] = {}
+    part = label_suspects.c
+    joined = label_suspects.join(label_reviews, label_reviews.c.id == part.review)
+    query = select(label_reviews.c.dataset, part.review, part.row_id, part.query, part.title).select_from(joined)
+    for row in conn.execute(query):
+        if subjects.mentions(row.query) or subjects.mentions(row.title):
+            found.setdefault(f"datasets/{row.dataset}/labelReviews/{row.review}", []).append(row.row_id)
+    return found
 
 
 def _holds(conn: Connection, column: Any, text: str) -> ColumnElement[bool]:
@@ -142,8 +166,26 @@ def redact_by_hash(conn: Connection, subjects: Subjects) -> None:
 
 
 def drop_samples(conn: Connection, row_ids: Collection[str]) -> None:
-    """Take samples of these rows out of reports."""
+    """Take samples of these rows out of reports, labelled rows out of repairs, and suspects out of label reviews."""
     gone = set(row_ids)
+    ordered = sorted(gone)
+    for start in range(0, len(ordered), _PER_QUERY):
+        part = ordered[start : start + _PER_QUERY]
+        conn.execute(delete(label_suspects).where(label_suspects.c.row_id.in_(part)))
+    for table, key, name in (
+        (RUNTIME.jobs, "id", "payload"),
+        (RUNTIME.jobs, "id", "result"),
+        (repair_models, "sequence", "record"),
+    ):
+        column = table.c[name]
+        held = _holds(conn, column, '"row_id"') if gone else column.is_(None)
+        if table is RUNTIME.jobs:
+            held &= table.c.kind == "repair"
+        for row in conn.execute(select(table.c[key], column).where(column.is_not(None), held)).all():
+            value = json.loads(bytes(row[1]) if _is_bytes(column) else row[1])
+            less = _without_samples(value, lambda one: one["row_id"] in gone)
+            if less != value:
+                _store_json(conn, column, table.c[key] == row[0], less)
     for table, key, name in _JSON_TEXTS if gone else ():
         column = table.c[name]
         for row in conn.execute(select(table.c[key], column).where(_holds(conn, column, '"samples": [{'))).all():

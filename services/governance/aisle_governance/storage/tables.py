@@ -166,9 +166,23 @@ erasures = Table(
     Column("revision", Integer, nullable=False),
     Column("create_time", Float, nullable=False),
     Column("end_time", Float),
+    Column("open_holders", Integer, nullable=False, server_default="0"),
     Index("ix_erasures_subject", "subject"),
+    Index("ix_erasures_open_holders", "open_holders"),
 )
-"""`subject` is a keyed hash; `job` the newest of its jobs."""
+"""`subject` is a keyed hash; `job` the newest of its jobs; `open_holders` counts holders of copies that have not said that they are
+done."""
+
+erasure_answers = Table(
+    "erasure_answers",
+    metadata,
+    Column("erasure", Text, primary_key=True),
+    Column("holder", Text, primary_key=True),
+    Column("is_done", Boolean, nullable=False),
+    Column("record", Text, nullable=False),
+    Column("time", Float, nullable=False),
+)
+"""What each holder of copies said last about an erasure."""
 
 exclusions = Table(
     "exclusions",

@@ -1,6 +1,7 @@
 """The monitor's own tables beside the runtime's. Times are seconds since the epoch."""
 
 from aisle_runtime.db import define_runtime_tables
+from aisle_runtime.erasing.worker import define_erasure_orders
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -20,6 +21,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = MetaData()
 runtime_tables = define_runtime_tables(metadata)
+erasure_orders = define_erasure_orders(metadata)
 
 pipelines = Table(
     "pipelines",

@@ -78,6 +78,34 @@ def files_of_ended_loads(conn: Connection) -> set[str]:
     return ended - set(kept)
 
 
+def stored_versions(conn: Connection) -> list[Version]:
+    """Return the live and the previous version and those of pending loads."""
+    rows = [*conn.execute(select(serving)).all()]
+    rows += conn.execute(select(loads).where(loads.c.state == LoadState.PENDING.value)).all()
+    return [_version(row) for row in rows]
+
+
+def replace_version(conn: Connection, old: Version, new: Version) -> bool:
+    """Let the previous slot and pending loads name the rewritten bundle; says whether the old one is the live one's.
+
+    The live slot keeps the old files until a load has put the new ones in their place.
+    """
+    values = {"bundle_digest": new.bundle_digest, "files": json.dumps(dict(new.files))}
+    for table, mine in (
+        (serving, serving.c.slot == PREVIOUS),
+        (loads, loads.c.state == LoadState.PENDING.value),
+    ):
+        same = (table.c.model_version == old.name) & (table.c.bundle_digest == old.bundle_digest)
+        conn.execute(update(table).where(mine, same).values(values))
+    live = live_version(conn)
+    return live is not None and (live.name, live.bundle_digest) == (old.name, old.bundle_digest)
+
+
+def needed_files(conn: Connection) -> set[str]:
+    """Return the digests of files that the live or previous model or a pending load needs."""
+    return {digest for version in stored_versions(conn) for digest in version.files.values()}
+
+
 def forget_ended(conn: Connection, keep: int = 100) -> int:
     """Delete all but the newest ended loads; returns how many."""
     ended = loads.c.end_time.is_not(None)

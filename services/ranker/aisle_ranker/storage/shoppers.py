@@ -1,6 +1,6 @@
 """What shoppers did lately, in the database."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
@@ -9,6 +9,7 @@ from aisle_ranker.domain.profile import Deed
 from aisle_ranker.storage.tables import deeds
 
 _PRUNE_ROWS = 5_000
+_PER_QUERY = 500
 
 
 def add_deeds(conn: Connection, entries: Sequence[tuple[str, str, Deed]]) -> set[str]:
@@ -34,6 +35,16 @@ def newest_deeds(conn: Connection, limit: int) -> Iterable[tuple[str, Deed]]:
     """Return (shopper, deed) of the newest `limit` deeds, oldest first."""
     rows = conn.execute(select(deeds).order_by(deeds.c.event_time.desc(), deeds.c.event_id.desc()).limit(limit)).all()
     return [(row.shopper, Deed(row.product_id, row.action, row.event_time)) for row in reversed(rows)]
+
+
+def forget_shoppers(conn: Connection, theirs: Callable[[str], bool]) -> int:
+    """Delete every deed of the shoppers that `theirs` names; returns how many."""
+    keys = [key for key in conn.execute(select(deeds.c.shopper).distinct()).scalars() if theirs(key)]
+    count = 0
+    for start in range(0, len(keys), _PER_QUERY):
+        part = keys[start : start + _PER_QUERY]
+        count += conn.execute(delete(deeds).where(deeds.c.shopper.in_(part))).rowcount
+    return count
 
 
 def forget_before(conn: Connection, time: float) -> int:

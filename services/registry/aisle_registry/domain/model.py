@@ -139,8 +139,22 @@ class Submission:
 
 
 @dataclass(frozen=True, slots=True)
+class Rewrite:
+    """One rewriting of a version's bundle by the erasure of a person."""
+
+    sequence: int
+    """Counts up from 1 per version."""
+    erasure: str
+    """`erasures/{erasure}`; empty when the bundle arrived after the erasure."""
+    digest_before: str
+    digest_after: str
+    paths: tuple[str, ...]
+    create_time: float
+
+
+@dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """An immutable bundle with its evidence, the newest verdict, and the aliases that point at it now."""
+    """A bundle with its evidence, the newest verdict, and the aliases that point at it now."""
 
     number: int
     bundle_digest: str
@@ -148,6 +162,7 @@ class ModelVersion:
     create_time: float
     verdict: Verdict | None = None
     aliases: tuple[str, ...] = ()
+    rewrites: tuple[Rewrite, ...] = ()
 
     @property
     def name(self) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 import grpc
 from aisle.trainer.v1 import trainer_service_pb2 as pb
 from aisle.trainer.v1 import trainer_service_pb2_grpc as pb_grpc
+from aisle.trainer.v1 import training_job_pb2
 from aisle_runtime.artifacts import ArtifactStore
 from aisle_runtime.client import error_details
 from aisle_runtime.errors import DataLoss, NotFound
@@ -51,6 +52,14 @@ class TrainerFiles:
                 self._fetch_one(training_job, file, store)
             done += file.size_bytes
             told(done / total)
+
+    def artifacts(self, training_job: str) -> list[training_job_pb2.Artifact]:
+        """Return the files that the job has now; empty when the trainer does not say."""
+        try:
+            answer = self._stub.GetTrainingJob(pb.GetTrainingJobRequest(name=training_job), timeout=SILENCE_SECONDS)
+        except grpc.RpcError:
+            return []
+        return list(answer.training_job.artifacts)
 
     def _fetch_one(self, training_job: str, file: BundleFile, store: ArtifactStore) -> None:
         pause = FIRST_PAUSE_SECONDS

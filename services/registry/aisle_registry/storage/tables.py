@@ -1,9 +1,10 @@
 """The registry's own tables beside the runtime's. Times are seconds since the epoch, rounded to microseconds.
 
-Rows of `verdicts` and `alias_changes` are never changed or removed; triggers made by the first migration refuse it.
+Rows of `verdicts`, `alias_changes` and `bundle_rewrites` are never changed or removed; triggers made by the migrations refuse it.
 """
 
 from aisle_runtime.db import define_runtime_tables
+from aisle_runtime.erasing.worker import define_erasure_orders
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -21,6 +22,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 runtime_tables = define_runtime_tables(metadata)
+erasure_orders = define_erasure_orders(metadata)
 
 models = Table(
     "models",
@@ -69,6 +71,21 @@ verdicts = Table(
     Column("passed", Boolean, nullable=False),
     Column("champion", Text, nullable=False),
     Column("results", Text, nullable=False),
+    Column("create_time", Float, nullable=False),
+    PrimaryKeyConstraint("model", "version", "sequence"),
+    ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),
+)
+
+bundle_rewrites = Table(
+    "bundle_rewrites",
+    metadata,
+    Column("model", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sequence", Integer, nullable=False),
+    Column("erasure", Text, nullable=False),
+    Column("digest_before", Text, nullable=False),
+    Column("digest_after", Text, nullable=False),
+    Column("paths", Text, nullable=False),
     Column("create_time", Float, nullable=False),
     PrimaryKeyConstraint("model", "version", "sequence"),
     ForeignKeyConstraint(["model", "version"], ["model_versions.model", "model_versions.version"]),

@@ -19,6 +19,7 @@ from aisle_registry.domain.model import (
     Metric,
     ModelSummary,
     ModelVersion,
+    Rewrite,
     Submission,
     SystemScore,
     Task,
@@ -26,7 +27,7 @@ from aisle_registry.domain.model import (
 )
 from aisle_registry.errors import UnknownModel, UnknownVersion
 from aisle_registry.storage import history
-from aisle_registry.storage.tables import model_files, model_versions, models, verdicts
+from aisle_registry.storage.tables import bundle_rewrites, model_files, model_versions, models, verdicts
 
 
 def add_version(conn: Connection, submission: Submission, now: float) -> ModelVersion:
@@ -119,6 +120,53 @@ def add_verdict(conn: Connection, model: str, number: int, verdict: Verdict) -> 
     )
 
 
+def version_numbers(conn: Connection, since: float = 0.0) -> list[tuple[str, int]]:
+    """Return (model, number) of every version made at or after `since`, oldest first."""
+    query = select(model_versions.c.model, model_versions.c.version).where(model_versions.c.create_time >= since)
+    return [(row.model, row.version) for row in conn.execute(query.order_by(model_versions.c.create_time))]
+
+
+def rewrite_version(
+    conn: Connection, before: ModelVersion, after: Submission, erasure: str, now: float
+) -> ModelVersion | None:
+    """Put other files and evaluations into a version and append the rewriting; None when it is not `before` any more."""
+    model, number = before.submission.model, before.number
+    lock_model(conn, model)
+    digest = bundle_digest(after.files)
+    mine = (model_versions.c.model == model) & (model_versions.c.version == number)
+    evidence = json.dumps([asdict(evaluation) for evaluation in after.evaluations])
+    values = {"bundle_digest": digest, "evaluations": evidence}
+    same = mine & (model_versions.c.bundle_digest == before.bundle_digest)
+    if conn.execute(update(model_versions).where(same).values(values)).rowcount != 1:
+        return None
+    for position, file in enumerate(after.files):
+        place = (
+            (model_files.c.model == model) & (model_files.c.version == number) & (model_files.c.position == position)
+        )
+        conn.execute(update(model_files).where(place).values(asdict(file)))
+    if digest != before.bundle_digest:
+        old = {file.path: file.sha256 for file in before.submission.files}
+        changed = sorted(file.path for file in after.files if old.get(file.path) != file.sha256)
+        conn.execute(
+            insert(bundle_rewrites).values(
+                model=model,
+                version=number,
+                sequence=len(before.rewrites) + 1,
+                erasure=erasure,
+                digest_before=before.bundle_digest,
+                digest_after=digest,
+                paths=json.dumps(changed),
+                create_time=now,
+            )
+        )
+    return get_version(conn, model, number)
+
+
+def used_digests(conn: Connection) -> set[str]:
+    """Return the digests of the files of all versions."""
+    return set(conn.execute(select(model_files.c.sha256)).scalars())
+
+
 def _load(conn: Connection, model: str, numbers: Sequence[int]) -> list[ModelVersion]:
     """Return the versions with these numbers, newest first, each with its files, newest verdict and aliases."""
     if not numbers:
@@ -133,6 +181,12 @@ def _load(conn: Connection, model: str, numbers: Sequence[int]) -> list[ModelVer
     verdict_query = select(verdicts).where(verdicts.c.model == model, verdicts.c.version.in_(numbers))
     for row in conn.execute(verdict_query.order_by(verdicts.c.sequence)):
         said[row.version] = _verdict(row)
+    rewrites: dict[int, list[Rewrite]] = defaultdict(list)
+    rewrite_query = select(bundle_rewrites).where(
+        bundle_rewrites.c.model == model, bundle_rewrites.c.version.in_(numbers)
+    )
+    for row in conn.execute(rewrite_query.order_by(bundle_rewrites.c.sequence)):
+        rewrites[row.version].append(_rewrite(row))
     aliases: dict[int, list[str]] = defaultdict(list)
     for change in history.current_aliases(conn, model):
         aliases[change.version].append(change.alias)
@@ -144,9 +198,15 @@ def _load(conn: Connection, model: str, numbers: Sequence[int]) -> list[ModelVer
             row.create_time,
             said.get(row.version),
             tuple(aliases[row.version]),
+            tuple(rewrites[row.version]),
         )
         for row in rows
     ]
+
+
+def _rewrite(row: Row[Any]) -> Rewrite:
+    paths = tuple(json.loads(row.paths))
+    return Rewrite(row.sequence, row.erasure, row.digest_before, row.digest_after, paths, row.create_time)
 
 
 def _submission(row: Row[Any], files: tuple[BundleFile, ...]) -> Submission:

@@ -3,6 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
+from aisle.trainer.v1 import training_job_pb2 as pb
 from sqlalchemy import Connection, insert, select, update
 
 from aisle_trainer.storage.tables import evaluations, training_jobs
@@ -48,6 +49,28 @@ def get_bodies(conn: Connection, job_ids: Collection[str]) -> dict[str, bytes]:
 def set_body(conn: Connection, job_id: str, body: bytes) -> None:
     """Replace the body of a job."""
     conn.execute(update(training_jobs).where(training_jobs.c.id == job_id).values(body=body))
+
+
+def replace_body(conn: Connection, job_id: str, before: bytes, body: bytes) -> bool:
+    """Replace the body of a job unless it is another one than `before` by now."""
+    mine = (training_jobs.c.id == job_id) & (training_jobs.c.body == before)
+    return conn.execute(update(training_jobs).where(mine).values(body=body)).rowcount == 1
+
+
+def all_job_ids(conn: Connection) -> list[str]:
+    """Return the ids of all jobs, oldest first."""
+    return list(conn.execute(select(training_jobs.c.id).order_by(training_jobs.c.create_time)).scalars())
+
+
+def all_evaluation_ids(conn: Connection) -> list[str]:
+    """Return the ids of all evaluations."""
+    return list(conn.execute(select(evaluations.c.id)).scalars())
+
+
+def artifact_digests(conn: Connection) -> set[str]:
+    """Return the digests of every file that some job names."""
+    bodies = conn.execute(select(training_jobs.c.body)).scalars()
+    return {one.sha256 for body in bodies for one in pb.TrainingJob.FromString(bytes(body)).artifacts}
 
 
 def run_has_job(conn: Connection, pipeline_run: str) -> bool:

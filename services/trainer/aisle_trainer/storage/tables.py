@@ -1,10 +1,12 @@
 """The trainer's own tables beside the runtime's. Times are seconds since the epoch."""
 
 from aisle_runtime.db import define_runtime_tables
+from aisle_runtime.erasing.worker import define_erasure_orders
 from sqlalchemy import Column, Float, Index, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 runtime_tables = define_runtime_tables(metadata)
+erasure_orders = define_erasure_orders(metadata)
 
 training_jobs = Table(
     "training_jobs",

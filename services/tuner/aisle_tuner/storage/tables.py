@@ -1,6 +1,7 @@
 """The tuner's own tables beside the runtime's. Times are seconds since the epoch."""
 
 from aisle_runtime.db import define_runtime_tables
+from aisle_runtime.erasing.worker import define_erasure_orders
 from sqlalchemy import (
     Boolean,
     Column,
@@ -16,6 +17,7 @@ from sqlalchemy import (
 
 metadata = MetaData()
 runtime_tables = define_runtime_tables(metadata)
+erasure_orders = define_erasure_orders(metadata)
 
 studies = Table(
     "studies",

@@ -2,8 +2,9 @@
 
 import sqlite3
 
-from aisle_runtime.errors import Unavailable
 from sqlalchemy.engine import make_url
+
+from aisle_runtime.errors import Unavailable
 
 BUSY_SECONDS = 20.0
 

@@ -1,0 +1,11 @@
+"""Orders to erase people."""
+
+from aisle_runtime.erasing.worker import create_erasure_orders
+from alembic import op
+
+revision = "0010_erasure_orders"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    create_erasure_orders(op)
