@@ -103,7 +103,10 @@ class ColumnSketch:
         """(rank, value) of numbers; empty for text and without values."""
         if self._quantiles is None or self._quantiles.is_empty():
             return []
-        return list(zip(ranks, map(float, self._quantiles.get_quantiles(list(ranks))), strict=True))
+        found = list(zip(ranks, map(float, self._quantiles.get_quantiles(list(ranks))), strict=True))
+        # The sketch knows both ends exactly, though its sample may lack them.
+        ends = {0.0: float(self._quantiles.get_min_value()), 1.0: float(self._quantiles.get_max_value())}
+        return [(rank, ends.get(rank, value)) for rank, value in found]
 
     def histogram(self, bins: int = BINS) -> list[tuple[float, float, float]]:
         """(lower edge, upper edge, share of the values) of numbers over equal bins; empty for text and without values."""

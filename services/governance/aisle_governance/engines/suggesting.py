@@ -202,7 +202,7 @@ def _missing(made: _Column, name: str, values: pa.ChunkedArray) -> int:
         if rows >= MIN_ROWS:
             made.entry["required"] = True
             made.evidence[f"{name}.required"] = f"none of {rows:,} rows lacks a value"
-    elif blank < rows:
+    elif blank < rows and rows >= MIN_ROWS:
         share = 100 * blank / rows
         limit = min(100, math.ceil(share + max(5.0, share / 2)))
         if limit < 100:
