@@ -79,7 +79,7 @@ whole = st.none() | st.integers(-(2**63), 2**63 - 1) | st.integers(0, 3)
 times = st.none() | st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data(), st.integers(1, 8), st.sampled_from([1, 25, 120]))
 def test_a_suggestion_always_can_be_stored_and_holds_on_its_own_rows(data: Any, size: int, copies: int) -> None:
     def column(strategy: Any) -> list[Any]:
