@@ -77,12 +77,13 @@ def _read(settings: TrainerSettings, plan: Plan, workdir: Path, job: pb.Training
         rows = Rows(channel, settings.read_timeout_seconds)
         for task in plan.tasks:
             version = rows.version(known.get(task.task, task.dataset))
-            if task.task not in known:
-                rows.require_ready(version, task.task)
+            is_new = task.task not in known
             known[task.task] = version.name
             needed, wanted = COLUMNS[task.task]
             with telemetry.span(SPAN_READ, **{ATTR_DATASET_VERSION: version.name}):
                 table = rows.read(version, needed, wanted)
+            if is_new:  # a dataset of the wrong kind is told by its columns, which says more
+                rows.require_ready(version, task.task)
             datasets[task.task] = Dataset(version.name, table)
             columns[task.task] = list(table.column_names)
     temporary = fixed.with_suffix(".tmp")
