@@ -165,7 +165,7 @@ def _column(name: str, kind: DatasetKind, table: pa.Table, published: float, lef
     known = values.drop_null()
     made = _Column({"name": name})
     _type(made, name, values)
-    missing = _missing(made, name, values)
+    missing = _missing(made, name, values, required=columns_of(kind)[name].required)
     if missing == len(values):
         left_out.append(f"{name} holds no value, so nothing but its type is asked for.")
         return made
@@ -193,12 +193,13 @@ def _type(made: _Column, name: str, values: pa.ChunkedArray) -> None:
             made.evidence[f"{name}.type"] = f"the column is {values.type}"
 
 
-def _missing(made: _Column, name: str, values: pa.ChunkedArray) -> int:
+def _missing(made: _Column, name: str, values: pa.ChunkedArray, *, required: bool) -> int:
+    """Ask for values: in every row of a column that the kind requires, with room for gaps elsewhere; returns how many lack one."""
     blank = int(values.null_count)
     if pa.types.is_string(values.type):
         blank += int(pc.sum(pc.equal(pc.utf8_trim_whitespace(values), "")).as_py() or 0)
     rows = len(values)
-    if not blank:
+    if not blank and required:
         if rows >= MIN_ROWS:
             made.entry["required"] = True
             made.evidence[f"{name}.required"] = f"none of {rows:,} rows lacks a value"
