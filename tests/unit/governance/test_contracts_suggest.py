@@ -65,6 +65,13 @@ def test_what_was_seen_is_asked_for_with_room_beside_it() -> None:
     assert expected | {"product_id.reference.products"} <= failed
 
 
+def test_no_value_of_a_person_stands_in_a_suggestion() -> None:
+    table = orders(customer_id=["zq-77"] * 400, title=["Zoe Quint wrote this"] * 400, country=["Narnia"] * 400)
+    found = suggest("orders", DatasetKind.ORDERS, table, NOW.timestamp())
+    whole = found.contract_yaml + repr(found)
+    assert "Narnia" in whole and "zq-77" not in whole and "Quint" not in whole
+
+
 def test_old_data_and_few_rows_are_not_asked_for_what_nobody_can_know() -> None:
     old = suggest("o", DatasetKind.ORDERS, orders(), (NOW + timedelta(days=900)).timestamp())
     assert not any(one.check == "order_time.freshness" for one in old.proposals)

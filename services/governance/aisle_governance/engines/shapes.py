@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from aisle_governance.domain.kinds import CanonicalColumn, DatasetKind, columns_of
+from aisle_governance.domain.kinds import CanonicalColumn, DatasetKind, columns_of, is_listed
 
 KLL_K = 400
 """Size of the quantile sketch; the error of a rank is about 0.7 % with 99 % confidence."""
@@ -29,8 +29,6 @@ BINS = 20
 MAX_FREQUENT = 20
 _PIECE_ROWS = 262_144
 _LONGEST = 60
-_NAMED = frozenset({"brand", "category", "colour", "size", "country"})
-"""Columns of written text whose values are names of groups, not sentences."""
 
 
 class ColumnSketch:
@@ -144,13 +142,7 @@ class Shape:
 def empty_sketch(column: CanonicalColumn, type_: pa.DataType) -> ColumnSketch:
     """A sketch that fits the column."""
     numeric = pa.types.is_integer(type_) or pa.types.is_floating(type_) or pa.types.is_timestamp(type_)
-    named = not column.is_id and (not column.free_text or column.name in _NAMED) and not _is_private(column.name)
-    return ColumnSketch(numeric=numeric, frequent=named and not numeric)
-
-
-def _is_private(name: str) -> bool:
-    """Whether values of a column must not be listed, though it is neither an id nor written text."""
-    return name in ("attribution_token", "image_url", "price_text", "dimensions_mm")
+    return ColumnSketch(numeric=numeric, frequent=is_listed(column) and not numeric)
 
 
 def shapes(kind: DatasetKind, files: Sequence[Path]) -> list[Shape]:

@@ -18,7 +18,7 @@ from aisle_governance.domain.check_context import CheckContext
 from aisle_governance.domain.context_checks import duration
 from aisle_governance.domain.contract import run_checks
 from aisle_governance.domain.drift import column_drift
-from aisle_governance.domain.kinds import DatasetKind, columns_of
+from aisle_governance.domain.kinds import DatasetKind, columns_of, is_listed
 from aisle_governance.domain.model import Severity
 from aisle_governance.engines import expressions
 from aisle_governance.engines.odcs import parse_contract
@@ -134,7 +134,7 @@ def _document(
 ) -> dict[str, Any]:
     table: dict[str, Any] = {"name": kind.lower(), "quality": quality, "properties": [one.entry for one in columns]}
     return {
-        "apiVersion": "v3.0.2",
+        "apiVersion": "v3.1.0",
         "kind": "DataContract",
         "id": f"suggested-{dataset}",
         "name": dataset,
@@ -178,7 +178,8 @@ def _column(name: str, kind: DatasetKind, table: pa.Table, published: float, lef
     elif pa.types.is_integer(values.type) or pa.types.is_floating(values.type):
         _numbers(made, name, values, known, left_out)
     elif pa.types.is_string(values.type):
-        _texts(made, name, values, known, free=about.free_text and not about.is_id, left_out=left_out)
+        free = about.free_text and not about.is_id
+        _texts(made, name, values, known, free=free, listed=is_listed(about), left_out=left_out)
     if about.is_id and about.required:
         _key(made, name, known, left_out)
     return made
@@ -284,13 +285,21 @@ def _distribution(made: _Column, name: str, values: pa.ChunkedArray) -> None:
 
 
 def _texts(
-    made: _Column, name: str, values: pa.ChunkedArray, known: pa.ChunkedArray, *, free: bool, left_out: list[str]
+    made: _Column,
+    name: str,
+    values: pa.ChunkedArray,
+    known: pa.ChunkedArray,
+    *,
+    free: bool,
+    listed: bool,
+    left_out: list[str],
 ) -> None:
+    """A closed list where the values are names of groups, a greatest length for what people wrote, a pattern for ids and codes."""
     distinct = int(pc.count_distinct(known).as_py())
-    if distinct <= MAX_ENUM and len(known) >= ROWS_PER_VALUE * distinct:
+    if listed and distinct <= MAX_ENUM and len(known) >= ROWS_PER_VALUE * distinct:
         counts = {str(one["values"]): int(one["counts"]) for one in pc.value_counts(known).to_pylist()}
-        listed = sorted(counts)
-        entry: dict[str, Any] = {"type": "library", "metric": "invalidValues", "arguments": {"validValues": listed}}
+        arguments = {"validValues": sorted(counts)}
+        entry: dict[str, Any] = {"type": "library", "metric": "invalidValues", "arguments": arguments}
         _add(made, {**entry, "unit": "percent", "mustBeLessOrEqualTo": 1, "severity": "warning"})
         rarest = min(counts.values())
         made.evidence[f"{name}.invalidValues"] = (
