@@ -278,6 +278,7 @@ async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Pa
                 ("EMPTY_TRAINING_DATA", "empty"),
                 ("DATASET_UNREADABLE", "nowhere"),
                 ("DATASET_COLUMNS_MISSING", "orders"),
+                ("DATA_NOT_READY", "young"),
             )
         }
         trial = await create(stub, QUICK + BOTH + "skip_export: true", request_id="t")
@@ -290,6 +291,8 @@ async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Pa
         ended = await end_of(stub, trial.name)
         assert ended.status.state == job_pb2.JOB_STATE_SUCCEEDED
         assert [len(point.tasks) for point in ended.validations] == [2, 2]
+        assert [one.dataset_version for one in ended.inputs] == list(ended.dataset_versions)
+        assert {"grade", "title"} < set(ended.inputs[0].columns)
         assert not ended.artifacts
         assert not ended.evaluation
         with pytest.raises(grpc.aio.AioRpcError) as late:

@@ -10,7 +10,7 @@ from pathlib import Path
 import grpc.aio
 import numpy as np
 import pyarrow as pa
-from aisle.governance.v1 import dataset_pb2, governance_service_pb2, governance_service_pb2_grpc
+from aisle.governance.v1 import contract_pb2, dataset_pb2, governance_service_pb2, governance_service_pb2_grpc
 
 WORDS = (
     *("red", "blue", "green", "black", "white", "large", "small", "wooden", "steel", "paper", "cotton", "glass"),
@@ -86,6 +86,7 @@ class FakeGovernance(governance_service_pb2_grpc.GovernanceServiceServicer):
 
     tables: dict[str, pa.Table] = field(default_factory=dict)
     address: str = ""
+    unready: set[str] = field(default_factory=set)
 
     async def GetDatasetVersion(self, request, context):  # type: ignore[no-untyped-def]
         name = request.name
@@ -97,6 +98,12 @@ class FakeGovernance(governance_service_pb2_grpc.GovernanceServiceServicer):
         return governance_service_pb2.GetDatasetVersionResponse(
             dataset_version=dataset_pb2.DatasetVersion(name=name, columns=columns)
         )
+
+    async def GetReadiness(self, request, context):  # type: ignore[no-untyped-def]
+        missing = contract_pb2.ReadinessRequirement(requirement="rows", description="rows: at least 1")
+        tier = contract_pb2.TierReadiness(tier=request.tier, ready=request.datasets[0] not in self.unready)
+        tier.requirements.append(missing)
+        return contract_pb2.GetReadinessResponse(tiers=[tier])
 
     async def ReadRows(self, request, context):  # type: ignore[no-untyped-def]
         table = self.tables[request.dataset_version].select(list(request.columns))
@@ -118,7 +125,9 @@ async def fake_governance() -> AsyncIterator[FakeGovernance]:
         "datasets/orders/versions/1": orders(),
         "datasets/flat/versions/1": judgments().set_column(4, "grade", pa.array([3.0] * 320)),
         "datasets/empty/versions/1": judgments().slice(0, 0),
+        "datasets/young/versions/1": judgments(),
     }
+    fake.unready = {"datasets/young/versions/1"}
     await server.start()
     try:
         yield fake

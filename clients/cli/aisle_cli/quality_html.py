@@ -1,13 +1,13 @@
 """A quality report as one HTML file: tables and plots drawn as SVG, nothing loaded from anywhere."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aisle_cli import names, output
 
 if TYPE_CHECKING:
-    from aisle.governance.v1 import dataset_history_pb2, governance_run_pb2
+    from aisle.governance.v1 import column_shape_pb2, dataset_history_pb2, governance_run_pb2
 
 _WIDTH, _HEIGHT, _LEFT, _BOTTOM = 640, 200, 70, 28
 _PAGE = """<!doctype html>
@@ -28,14 +28,18 @@ svg {{ background: #f7f8fa; }} svg text {{ font-size: 11px; fill: #4a5568; }} fi
 """
 
 
-def render(report: "governance_run_pb2.QualityReport", points: "Sequence[dataset_history_pb2.QualityPoint]") -> str:
-    """The page; `points` is the history of the dataset, oldest first."""
+def render(
+    report: "governance_run_pb2.QualityReport",
+    points: "Sequence[dataset_history_pb2.QualityPoint]",
+    shapes: "Sequence[column_shape_pb2.ColumnShape]" = (),
+) -> str:
+    """The page; `points` is the history of the dataset, oldest first, `shapes` are those of the version's columns."""
     subject = names.short(report.dataset_version) or f"{names.short(report.dataset)} (not published)"
     summary = (
         f"{output.count(report.input_row_count)} rows in, {output.count(report.output_row_count)} published, "
         f"{output.count(report.quarantined_row_count)} put aside, quality {report.quality_score_ratio:.1%}"
     )
-    sections = [_history(points), _flow(report), _defects(report), _checks(report), _columns(report)]
+    sections = [_history(points), _flow(report), _defects(report), _checks(report), _columns(report), _shapes(shapes)]
     return _PAGE.format(title=f"Quality of {escape(subject)}", summary=summary, body="\n".join(sections))
 
 
@@ -73,12 +77,17 @@ def _history(points: "Sequence[dataset_history_pb2.QualityPoint]") -> str:
 def _flow(report: "governance_run_pb2.QualityReport") -> str:
     rows = [
         (rule.rule, *(output.count(n) for n in (rule.input_row_count, rule.output_row_count)),
-         output.count(rule.quarantined_row_count), output.count(rule.changed_row_count), rule.description)
+         output.count(rule.quarantined_row_count), output.count(rule.changed_row_count), f"{rule.elapsed_seconds:.2f}",
+         rule.description)
         for rule in report.rules
     ]  # fmt: skip
-    table = _table(["rule", "#before", "#after", "#put aside", "#changed", "what it does"], rows)
+    table = _table(["rule", "#before", "#after", "#put aside", "#changed", "#seconds", "what it does"], rows)
     bars = _bars("Rows put aside by rule", [(rule.rule, rule.quarantined_row_count) for rule in report.rules])
-    return f"<h2>Rules</h2>{bars}{table}"
+    cost = _bars("Seconds by rule", [(rule.rule, rule.elapsed_seconds) for rule in report.rules], words="{:.3f}".format)
+    samples = [(rule.rule, one.column, one.before, one.after) for rule in report.rules for one in rule.samples]
+    told = _table(["rule", "column", "before", "after"], samples) if samples else ""
+    changes = f"<h3>Samples of changes</h3>{told}" if samples else ""
+    return f"<h2>Rules</h2>{bars}{cost}{table}{changes}"
 
 
 def _defects(report: "governance_run_pb2.QualityReport") -> str:
@@ -110,7 +119,55 @@ def _columns(report: "governance_run_pb2.QualityReport") -> str:
         for column in report.after
     ]
     headers = ["column", "#missing before", "#missing after", "#distinct", "#min", "#mean", "#max"]
-    return "<h2>Columns</h2>" + _table(headers, rows)
+    missing = _bars(
+        "Share of rows without a value",
+        [(column.column, column.missing_ratio) for column in report.after if column.missing_ratio],
+        words="{:.1%}".format,
+    )
+    return f"<h2>Columns</h2>{missing}" + _table(headers, rows)
+
+
+def _shapes(shapes: "Sequence[column_shape_pb2.ColumnShape]") -> str:
+    """A histogram per column of numbers or times, and the commonest values of the others."""
+    drawn = [_histogram(one) for one in shapes if one.histogram]
+    drawn += [
+        _bars(f"Commonest values of {one.column}", [(part.value, part.count_lower) for part in one.frequent_values])
+        for one in shapes
+        if one.frequent_values
+    ]
+    if not drawn:
+        return ""
+    return f'<h2>Distributions</h2><div class="plots">{"".join(drawn)}</div>'
+
+
+def _histogram(shape: "column_shape_pb2.ColumnShape") -> str:
+    """Upright bars over equal bins; the title of each says its edges and share."""
+    bins = shape.histogram
+    most = max(part.value_ratio for part in bins) or 1.0
+    inner, floor = _WIDTH - _LEFT - 16, _HEIGHT - _BOTTOM
+
+    def edge(value: float) -> str:
+        return _day(value) if shape.is_time else _number(value)
+
+    parts = []
+    for index, part in enumerate(bins):
+        height = (floor - 16) * part.value_ratio / most
+        x = _LEFT + inner * index / len(bins)
+        parts.append(
+            f'<rect x="{x:.1f}" y="{floor - height:.1f}" width="{max(inner / len(bins) - 2, 1):.1f}" '
+            f'height="{height:.1f}" fill="#2b5fab"><title>{edge(part.low)} to {edge(part.high)}: '
+            f"{part.value_ratio:.1%}</title></rect>"
+        )
+    parts.append(f'<text x="{_LEFT}" y="{_HEIGHT - 8}">{edge(bins[0].low)}</text>')
+    parts.append(f'<text x="{_WIDTH - 16}" y="{_HEIGHT - 8}" text-anchor="end">{edge(bins[-1].high)}</text>')
+    parts.append(f'<text x="{_LEFT - 8}" y="20" text-anchor="end">{most:.1%}</text>')
+    return _figure(f"Values of {shape.column}", _WIDTH, _HEIGHT, "".join(parts))
+
+
+def _day(seconds: float) -> str:
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d")
 
 
 class _Mark:
@@ -165,8 +222,8 @@ def _lines(title: str, labels: Sequence[str], values: Sequence[float], marked: s
     return _figure(title, _WIDTH, _HEIGHT, drawing)
 
 
-def _bars(title: str, entries: Sequence[tuple[str, int]]) -> str:
-    """Horizontal bars, one per entry."""
+def _bars(title: str, entries: Sequence[tuple[str, float]], words: Callable[[Any], str] = output.count) -> str:
+    """Horizontal bars, one per entry, with their value in words."""
     most = max((count for _, count in entries), default=0)
     if not most:
         return ""
@@ -176,7 +233,7 @@ def _bars(title: str, entries: Sequence[tuple[str, int]]) -> str:
         parts.append(
             f'<text x="212" y="{y + 12}" text-anchor="end">{escape(name)}</text>'
             f'<rect x="220" y="{y}" width="{length:.1f}" height="16" fill="#2b5fab"/>'
-            f'<text x="{226 + length:.1f}" y="{y + 12}">{output.count(count)}</text>'
+            f'<text x="{226 + length:.1f}" y="{y + 12}">{words(count)}</text>'
         )
     return _figure(title, _WIDTH, 16 + 22 * len(entries), "".join(parts))
 

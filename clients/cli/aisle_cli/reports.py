@@ -25,11 +25,12 @@ def print_quality_report(report: "governance_run_pb2.QualityReport") -> None:
             r.rule,
             *(output.count(n) for n in (r.input_row_count, r.output_row_count)),
             *(output.count(n) for n in (r.quarantined_row_count, r.changed_row_count)),
+            f"{r.elapsed_seconds:.2f}",
             r.description,
         )
         for r in report.rules
     ]
-    output.table("Rules", ["rule", "#before", "#after", "#put aside", "#changed", "what it does"], rules)
+    output.table("Rules", ["rule", "#before", "#after", "#put aside", "#changed", "#seconds", "what it does"], rules)
     findings = [(r.rule, text) for r in report.rules for text in r.findings]
     if findings:
         output.table("Findings", ["rule", "finding"], findings)

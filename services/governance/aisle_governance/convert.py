@@ -223,6 +223,7 @@ def run_message(value: Run, job: JobRecord | None) -> governance_run_pb2.Governa
         dataset_versions=value.dataset_versions,
         pipeline_run=value.pipeline_run,
         status=None if job is None else job_status(job),
+        dry_run=value.dry_run,
     )
 
 
@@ -290,6 +291,7 @@ def check_message(value: CheckResult) -> governance_run_pb2.CheckResult:
         severity=f"SEVERITY_{value.severity.value}",
         failed_row_count=value.failed_row_count,
         message=value.message,
+        readiness_tiers=value.tiers,
     )
 
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from aisle_governance import convert, telemetry
 from aisle_governance.errors import AisleError, InvalidField
 from aisle_governance.running import Runs
-from aisle_governance.storage import history, ledger
+from aisle_governance.storage import history, ledger, model_uses
 
 CONSUMER = "governance-pipeline-run-requested"
 PROMOTED_CONSUMER = "governance-model-version-promoted"
@@ -90,5 +90,6 @@ class AliasDoor:
         def note(conn: Connection) -> None:
             if self._inbox.first_time(conn, consumer, event_id):
                 ledger.set_uses(conn, holder, numbers)
+                model_uses.put_alias(conn, holder, version.name)
 
         await self._db.write(note)

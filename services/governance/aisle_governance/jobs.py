@@ -2,9 +2,10 @@
 
 import json
 import shutil
-from dataclasses import asdict
+import time
+from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aisle_runtime.artifacts import ArtifactStore
 from aisle_runtime.jobs import JobContext
@@ -19,6 +20,9 @@ from aisle_governance.domain.model import Dialect, FileFormat
 from aisle_governance.domain.pii import PiiPolicy
 from aisle_governance.errors import QualityGateStopped, SourceProblem
 from aisle_governance.settings import GovernanceSettings
+
+if TYPE_CHECKING:
+    from aisle_governance.engines.surroundings import Surroundings
 
 
 def import_rows(context: JobContext) -> bytes:
@@ -102,17 +106,19 @@ def govern(context: JobContext) -> bytes:
     payload: dict[str, Any] = json.loads(context.payload)
     settings = GovernanceSettings()
     artifacts = ArtifactStore(settings.state_dir / "artifacts")
-    parts = payload["datasets"]
-    made, stopped = [], []
-    for index, part in enumerate(parts):
-        result = _govern_one(
-            context, payload["run"], part, settings.tables_dir, artifacts, index / len(parts), 1 / len(parts)
-        )
-        made.append(result)
+    parts = {part["dataset"]: part for part in payload["datasets"]}
+    dry_run = bool(payload.get("dry_run"))
+    around, order = _surroundings(payload, settings.tables_dir)
+    results, stopped = {}, []
+    for index, dataset in enumerate(order):
+        place = _Place(payload["run"], settings.tables_dir, index / len(parts), 1 / len(parts), dry_run)
+        result = _govern_one(context, parts[dataset], artifacts, place, around)
+        results[dataset] = result
         failed = [c["check"] for c in result["report"]["checks"] if not c["passed"] and c["severity"] == "ERROR"]
         if failed:
-            stopped.append((part["dataset"], failed))
-    if stopped:
+            stopped.append((dataset, failed))
+    made = [results[dataset] for dataset in parts]
+    if stopped and not dry_run:
         for result in made:
             shutil.rmtree(settings.tables_dir / result["folder"], ignore_errors=True)
         dataset, checks = stopped[0]
@@ -129,14 +135,33 @@ def pii_key(mapping: ColumnMapping) -> bytes:
     return load_key(GovernanceSettings().pii_key_path) if PiiPolicy.HASH in mapping.pii_policies.values() else b""
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a dataset stands in its run."""
+
+    run: str
+    tables: Path
+    begin: float
+    """Progress of the run before it, 0 to 1."""
+    share: float
+    """Its part of the run's progress."""
+    dry_run: bool
+
+
+def _surroundings(payload: dict[str, Any], tables: Path) -> "tuple[Surroundings, list[str]]":
+    """What checks look at beside their table, and the order in which the datasets are governed."""
+    from aisle_governance.engines.odcs import default_contract, parse_contract
+    from aisle_governance.engines.surroundings import Surroundings, in_order
+
+    contracts = {}
+    for part in payload["datasets"]:
+        kind = DatasetKind(part["kind"])
+        contracts[part["dataset"]] = parse_contract(part["contract_yaml"] or default_contract(kind), kind)
+    return Surroundings(contracts, payload.get("beside", {}), tables, time.time), in_order(contracts)
+
+
 def _govern_one(
-    context: JobContext,
-    run: str,
-    part: dict[str, Any],
-    tables: Path,
-    artifacts: ArtifactStore,
-    begin: float,
-    share: float,
+    context: JobContext, part: dict[str, Any], artifacts: ArtifactStore, place: _Place, around: "Surroundings"
 ) -> dict[str, Any]:
     from aisle_governance.domain.repair.model import RepairModel
     from aisle_governance.engines import quarantine
@@ -145,6 +170,7 @@ def _govern_one(
     from aisle_governance.engines.tables import schema_words, write_table
 
     dataset, kind, mapping = part["dataset"], DatasetKind(part["kind"]), ColumnMapping(**part["mapping"])
+    run, tables, begin, share = place.run, place.tables, place.begin, place.share
     job = GovernedDataset(
         dataset=dataset,
         kind=kind,
@@ -161,6 +187,7 @@ def _govern_one(
         cleaning=Cleaning.from_json(part.get("cleaning", {})),
         repairs=RepairModel.from_json(part.get("repairs") or {}),
         label_fixes=tuple((query, product, grade) for query, product, grade in part.get("label_fixes", [])),
+        context=around.context(dataset, (part["newest"] or {}).get("row_count")),
     )
 
     def say(ratio: float, phase: str) -> None:
@@ -170,7 +197,8 @@ def _govern_one(
     with span(telemetry.SPAN_GOVERN, **{telemetry.ATTR_DATASET: dataset}) as current:
         candidate = govern_dataset(job, run, say)
         report = candidate.report.to_json()
-        if len(candidate.quarantined):
+        around.keep(dataset, candidate.table)
+        if len(candidate.quarantined) and not place.dry_run:
             path = context.workdir / "put_aside.parquet"
             quarantine.write_put_aside(candidate.quarantined, list(columns_of(kind)), path)
             report["quarantine_artifact"] = artifacts.put_file(path)
@@ -187,7 +215,7 @@ def _govern_one(
         # The same rows under the same contract and rules from the same files are the version that exists already.
         newest = part["newest"] or {"number": 0}
         unchanged = newest["number"] if all(newest.get(key) == value for key, value in made.items()) else 0
-        skip = unchanged or candidate.report.stopping_checks
+        skip = unchanged or candidate.report.stopping_checks or place.dry_run
         files = () if skip else write_table(candidate.table, tables / folder, run)
         current.set_attribute(telemetry.ATTR_ROWS_IN, candidate.report.input_row_count)
         current.set_attribute(telemetry.ATTR_ROWS_OUT, candidate.report.output_row_count)

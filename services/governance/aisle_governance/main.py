@@ -10,13 +10,16 @@ from sqlalchemy import Connection
 from aisle_governance import erasing, importing, repairing, running
 from aisle_governance import labelling as labels
 from aisle_governance.collecting import UserEvents
+from aisle_governance.contracting import Contracts
 from aisle_governance.erasing import Erasures
 from aisle_governance.erasing_elsewhere import BUS, Holders
 from aisle_governance.events import AliasDoor, PipelineDoor
+from aisle_governance.events_models import ModelDoor
 from aisle_governance.importing import Imports
 from aisle_governance.labelling import Labelling
 from aisle_governance.previewing import Previews
 from aisle_governance.reading import Readings
+from aisle_governance.readying import Readinesses
 from aisle_governance.releasing import Releases
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
@@ -56,6 +59,8 @@ async def wire(platform: Platform) -> Wiring:
         readings=Readings(platform.db, platform.jobs, platform.artifacts, settings.tables_dir),
         user_events=UserEvents(platform.db, platform.outbox, signer, allowed=erasures.collectable),
         labelling=labelling,
+        contracts=Contracts(platform.db, settings.tables_dir),
+        readinesses=Readinesses(platform.db, settings.tables_dir, settings.thresholds),
         history_rules=HistoryRules(
             versions=Versions(platform.db, platform.outbox, erasures, settings.tables_dir),
             releases=Releases(platform.db, platform.artifacts),
@@ -74,6 +79,7 @@ async def wire(platform: Platform) -> Wiring:
             *PipelineDoor(platform.db, platform.inbox, platform.outbox, runs).consumers(),
             *AliasDoor(platform.db, platform.inbox).consumers(),
             *elsewhere.consumers(),
+            *ModelDoor(platform.db, platform.inbox).consumers(),
         ],
         background=[lambda: erasures.tend(platform.db), elsewhere.tend],
     )

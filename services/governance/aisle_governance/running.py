@@ -14,12 +14,12 @@ from aisle_runtime.names import new_id
 from aisle_runtime.outbox import Outbox
 from sqlalchemy import Connection
 
-from aisle_governance import convert, releasing, telemetry
+from aisle_governance import contract_reading, convert, releasing, telemetry
 from aisle_governance.domain.cleaning import check_cleaning
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dataset, DatasetRun, Import, QualityReport, Run, TableFile, Version
-from aisle_governance.errors import FailedPrecondition, InvalidField
+from aisle_governance.errors import ContractBroken, FailedPrecondition, InvalidField, NotFound
 from aisle_governance.storage import catalog, history, labels, repairs
 
 JOB_KIND = "govern"
@@ -34,9 +34,14 @@ class Runs:
         self._jobs, self._outbox = jobs, outbox
 
     def start(
-        self, conn: Connection, dataset_runs: Sequence[DatasetRun], slip: pipeline_spec_pb2.RoutingSlip | None = None
+        self,
+        conn: Connection,
+        dataset_runs: Sequence[DatasetRun],
+        slip: pipeline_spec_pb2.RoutingSlip | None = None,
+        *,
+        dry_run: bool = False,
     ) -> Run:
-        """Queue a run over the imports that have succeeded by now.
+        """Queue a run over the imports that have succeeded by now; a dry run publishes nothing and only reports.
 
         Raises NotFound for a dataset, InvalidField for a rule, FailedPrecondition (DATASET_EMPTY) for a dataset without rows.
         """
@@ -49,9 +54,11 @@ class Runs:
                 dataset_runs=tuple(dataset_runs),
                 slip=b"" if slip is None else slip.SerializeToString(deterministic=True),
                 pipeline_run="" if slip is None else slip.pipeline_run,
+                dry_run=dry_run,
             ),
         )
-        self._jobs.submit(conn, JOB_KIND, run.id, json.dumps({"run": run.id, "datasets": parts}).encode())
+        payload = {"run": run.id, "datasets": parts, "dry_run": dry_run, "beside": _beside(conn, parts)}
+        self._jobs.submit(conn, JOB_KIND, run.id, json.dumps(payload).encode())
         return run
 
     @staticmethod
@@ -84,11 +91,17 @@ class Runs:
     def on_progress(self, conn: Connection, job: JobRecord, detail: bytes) -> None:
         """Store a report as soon as it is there, so that a stopped run can be explained."""
         if detail:
-            history.put_report(conn, QualityReport.from_json(json.loads(detail)))
+            is_dry = history.get_run(conn, job.id).dry_run
+            report = QualityReport.from_json(json.loads(detail))
+            history.put_report(conn, report, history.DRY_RUN if is_dry else 0)
 
     def on_succeeded(self, conn: Connection, job: JobRecord, result: bytes) -> None:
         """Publish all versions of the run under the next numbers, in one transaction."""
         run = history.get_run(conn, job.id)
+        if run.dry_run:
+            for made in json.loads(result)["datasets"]:
+                history.put_report(conn, QualityReport.from_json(made["report"]), history.DRY_RUN)
+            return
         now = datetime.now(UTC)
         versions = [self._publish(conn, run, made, now) for made in json.loads(result)["datasets"]]
         names = tuple(version.name for version in versions)
@@ -138,8 +151,10 @@ class Runs:
         return version
 
     def on_failed(self, conn: Connection, job: JobRecord, failure: JobFailure) -> None:
-        """Tell that nothing was published, and which checks stopped it."""
+        """Tell that nothing was published, and which checks stopped it; of a dry run nobody is told."""
         run = history.get_run(conn, job.id)
+        if run.dry_run:
+            return
         for report in history.reports_of_run(conn, run.id):
             if report.stopping_checks:
                 gate = events_pb2.QualityGateFailed(
@@ -160,6 +175,38 @@ def governable_imports(conn: Connection, dataset: str) -> list[Import]:
     return [item for item in catalog.readable_imports(conn, dataset) if item.id not in replaced]
 
 
+def _beside(conn: Connection, parts: Sequence[dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Tables of versions that the contracts look at: `dataset/number` -> folder and files, `dataset` -> its newest version's."""
+    found: dict[str, dict[str, Any]] = {}
+    for part in parts:
+        if not part["contract_yaml"]:
+            continue  # default contracts look at nothing but their own table
+        try:
+            contract = contract_reading.parsed(part["contract_yaml"], DatasetKind(part["kind"]))
+        except ContractBroken:  # the run itself tells
+            continue
+        wanted = [(part["dataset"], number) for number in contract_reading.references(contract)]
+        wanted += [(name, None) for name in sorted(contract_reading.referred(contract))]
+        for name, number in wanted:
+            version = _whole_version(conn, name, number)
+            if version is not None:
+                found[name if number is None else f"{name}/{number}"] = {
+                    "folder": version.folder,
+                    "files": [asdict(file) for file in version.files],
+                }
+    return found
+
+
+def _whole_version(conn: Connection, dataset: str, number: int | None) -> Version | None:
+    """The version (None = the newest) while its files are there, or None."""
+    try:
+        newest = catalog.get_dataset(conn, dataset).latest_version
+        version = history.get_version(conn, dataset, number or newest)
+    except NotFound:
+        return None
+    return None if version.vacuum_time else version
+
+
 def _slip(run: Run) -> pipeline_spec_pb2.RoutingSlip | None:
     return pipeline_spec_pb2.RoutingSlip.FromString(run.slip) if run.slip else None
 
@@ -177,6 +224,7 @@ def _payload(dataset: Dataset, part: DatasetRun, imports: Sequence[Import], newe
         if newest is None
         else {
             "number": newest.number,
+            "row_count": newest.row_count,
             "imports": list(newest.imports),
             "content_hash": newest.content_hash,
             "contract_hash": newest.contract_hash,

@@ -15,14 +15,17 @@ from sqlalchemy import Connection
 
 from aisle_governance import convert, uploading
 from aisle_governance.collecting import UserEvents
+from aisle_governance.contracting import Contracts
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.model import Dataset, Import, Run
 from aisle_governance.errors import AisleError, AlreadyExists, FailedPrecondition, InvalidField
 from aisle_governance.importing import Arrival, Imports
 from aisle_governance.labelling import Labelling
 from aisle_governance.reading import Readings, find_version
+from aisle_governance.readying import Readinesses
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
+from aisle_governance.servicer_contracts import ContractServicer
 from aisle_governance.servicer_history import HistoryRules, HistoryServicer
 from aisle_governance.servicer_labels import LabelServicer
 from aisle_governance.servicer_repair import RepairServicer
@@ -35,7 +38,7 @@ ODCS = "aisle_governance.engines.odcs"
 """Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
-class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
+class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, ContractServicer):
     """Implements `aisle.governance.v1.GovernanceService`; errors leave through the runtime's interceptor."""
 
     def __init__(
@@ -50,8 +53,11 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
         history_rules: HistoryRules,
         labelling: Labelling,
         repairs: Repairs,
+        contracts: Contracts,
+        readinesses: Readinesses,
     ) -> None:
         """Answer with these."""
+        self._contracts, self._readinesses = contracts, readinesses
         self._labelling = labelling
         self._db, self._jobs, self._requests = platform.db, platform.jobs, platform.requests
         self._artifacts, self._settings = platform.artifacts, settings
@@ -246,7 +252,8 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
         parts = convert.dataset_runs(request.stage)
 
         def start(conn: Connection) -> pb.StartGovernanceRunResponse:
-            return pb.StartGovernanceRunResponse(governance_run=self._run_message(conn, self._runs.start(conn, parts)))
+            run = self._runs.start(conn, parts, dry_run=request.dry_run)
+            return pb.StartGovernanceRunResponse(governance_run=self._run_message(conn, run))
 
         return await self._once("StartGovernanceRun", request, pb.StartGovernanceRunResponse, start)
 
@@ -311,6 +318,8 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
 
         def read(conn: Connection) -> pb.GetQualityReportResponse:
             number: int | None = None
+            if request.governance_run:
+                return pb.GetQualityReportResponse(quality_report=self._report_of_run(conn, request))
             if request.name.count("/") == 1:
                 dataset_id = convert.dataset_id(request.name, "name")
                 catalog.get_dataset(conn, dataset_id)

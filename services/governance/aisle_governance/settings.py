@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from aisle_runtime.settings import ServiceSettings, service_config
-from pydantic import Field
+from pydantic import Field, field_validator
+
+from aisle_governance.domain.readiness import Thresholds, read_thresholds
 
 
 class GovernanceSettings(ServiceSettings):
@@ -22,6 +24,10 @@ class GovernanceSettings(ServiceSettings):
     run_memory_bytes: int = Field(default=0, ge=0)
     """Memory limit of a governance run's child process; 0 means none."""
 
+    readiness: str = ""
+    """Least figures that data must have before models may be trained, `queries=50,customers=100`; those left out keep their
+    defaults, 0 asks for nothing."""
+
     pii_key_file: Path | None = None
     """Key file (at least 32 bytes) of the hashes that take the place of personal data, made when missing; another key gives other
     hashes."""
@@ -31,6 +37,17 @@ class GovernanceSettings(ServiceSettings):
 
     erasure_holders: tuple[str, ...] = ("trainer", "tuner", "registry", "ranker", "monitor")
     """Services that hold copies of what governance hands out; a receipt is complete when each has acknowledged. JSON list."""
+
+    @field_validator("readiness")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        read_thresholds(text)
+        return text
+
+    @property
+    def thresholds(self) -> Thresholds:
+        """What `readiness` says."""
+        return read_thresholds(self.readiness)
 
     @property
     def tables_dir(self) -> Path:

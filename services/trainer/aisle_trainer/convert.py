@@ -1,6 +1,6 @@
 """Between protobuf and the trainer's own records; the one file that knows both."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as spec_pb
 from aisle.trainer.v1 import training_job_pb2 as pb
@@ -137,6 +137,15 @@ def task_evaluation(report: TaskReport) -> pb.TaskEvaluation:
 def artifacts(files: Iterable[BundleFile]) -> list[pb.Artifact]:
     """Write the files of a bundle."""
     return [pb.Artifact(path=file.path, sha256=file.sha256, size_bytes=file.size_bytes) for file in files]
+
+
+def put_inputs(
+    job: pb.TrainingJob, plan: Plan, versions: Mapping[str, str], columns: Mapping[str, Sequence[str]]
+) -> None:
+    """Write into `job` which columns each task reads of which dataset version."""
+    del job.inputs[:]
+    for task in plan.tasks:
+        job.inputs.add(task=_KINDS[task.task], dataset_version=versions[task.task], columns=columns[task.task])
 
 
 def put_outcome(job: pb.TrainingJob, outcome: Outcome) -> None:

@@ -14,6 +14,7 @@ __all__ = [
     "BaseModelUnknown",
     "CheckpointDamaged",
     "DataLoss",
+    "DataNotReady",
     "DatasetUnreadable",
     "EmptyTrainingData",
     "ExportParityFailed",
@@ -63,6 +64,12 @@ class DatasetUnreadable(FailedPrecondition):
     """Governance does not have the dataset, or has no version of it."""
 
     reason = "DATASET_UNREADABLE"
+
+
+class DataNotReady(FailedPrecondition):
+    """Governance says that a dataset version does not yet hold what its task needs."""
+
+    reason = "DATA_NOT_READY"
 
 
 class BaseModelUnknown(InvalidField):

@@ -67,7 +67,8 @@ def _read(settings: TrainerSettings, plan: Plan, workdir: Path, job: pb.Training
 
     fixed = workdir / _VERSIONS_FILE
     known: dict[str, str] = json.loads(fixed.read_text()) if fixed.exists() else {}
-    datasets = {}
+    datasets: dict[Task, Dataset] = {}
+    columns: dict[str, list[str]] = {}
     with open_sync_channel(
         settings.governance_address,
         token=token_from_file(settings.client_token_file),
@@ -76,15 +77,21 @@ def _read(settings: TrainerSettings, plan: Plan, workdir: Path, job: pb.Training
         rows = Rows(channel, settings.read_timeout_seconds)
         for task in plan.tasks:
             version = rows.version(known.get(task.task, task.dataset))
+            is_new = task.task not in known
             known[task.task] = version.name
             needed, wanted = COLUMNS[task.task]
             with telemetry.span(SPAN_READ, **{ATTR_DATASET_VERSION: version.name}):
-                datasets[task.task] = Dataset(version.name, rows.read(version, needed, wanted))
+                table = rows.read(version, needed, wanted)
+            if is_new:  # a dataset of the wrong kind is told by its columns, which says more
+                rows.require_ready(version, task.task)
+            datasets[task.task] = Dataset(version.name, table)
+            columns[task.task] = list(table.column_names)
     temporary = fixed.with_suffix(".tmp")
     temporary.write_text(json.dumps(known))
     temporary.replace(fixed)
     del job.dataset_versions[:]
     job.dataset_versions.extend(known[task.task] for task in plan.tasks)
+    convert.put_inputs(job, plan, known, columns)
     return datasets
 
 

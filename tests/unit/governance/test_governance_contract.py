@@ -116,7 +116,7 @@ def test_severities_and_metrics_are_read() -> None:
         ),
         (HEAD + "schema:\n- name: t\n  quality:\n  - metric: vibes\n    mustBe: 0", 9, "no metric"),
         (HEAD + "schema:\n- name: t\n  quality:\n  - metric: rowCount", 9, "must be"),
-        (HEAD + "schema:\n- name: t\n  quality:\n  - type: sql\n    query: DROP TABLE x", 9, "cannot be checked"),
+        (HEAD + "schema:\n- name: t\n  quality:\n  - type: sql\n    query: DROP TABLE x", 10, "no query of SQL"),
         ("a: " + "[" * 50 + "]" * 50, 1, "nested"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle_cli import names, output
-from aisle_cli.commands import data_erasure, data_history, data_label, data_repair
+from aisle_cli.commands import data_contract, data_erasure, data_history, data_label, data_repair
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_REJECTED, CommandFailed, usage
 from aisle_cli.session import Session, collect
@@ -22,6 +22,7 @@ data_history.register(app)
 data_erasure.register(app)
 data_label.register(app)
 data_repair.register(app)
+data_contract.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET[/VERSION]", help="Dataset id, with a version or the newest.")]
 Kind = Annotated[str, typer.Option(help="What a row means: products, judgments, orders or user-events.")]
@@ -205,9 +206,16 @@ def govern(
         list[str] | None,
         typer.Option(metavar="DATASET=FILE", help="Add optional rules: JSON or YAML with the fields of CleaningRules."),
     ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Publish nothing: only report what the rules and checks would do.")
+    ] = False,
     wait: Annotated[bool, typer.Option(help="Wait until the run ends.")] = True,
 ) -> None:
-    """Clean, check, label and publish new versions; code 6 when the quality gate stops it."""
+    """Clean, check, label and publish new versions; code 6 when the quality gate stops it, or would in a dry run.
+
+    Nothing has to be undone by hand: versions are made from the imports every time, so a run `--without` a rule is as if
+    the rule had never run, and `aisle data rollback` publishes an older version again.
+    """
     from aisle.governance.v1 import governance_service_pb2 as pb
     from aisle.pipeline.v1 import pipeline_spec_pb2 as spec
 
@@ -234,12 +242,14 @@ def govern(
         for name in datasets
     ]
     request = pb.StartGovernanceRunRequest(
-        stage=spec.GovernanceStage(dataset_runs=runs), request_id=names.new_request_id()
+        stage=spec.GovernanceStage(dataset_runs=runs), request_id=names.new_request_id(), dry_run=dry_run
     )
     run = session.governance.StartGovernanceRun(request).governance_run
     session.left_running = f"The run goes on: {run.name}."
     if wait:
         run = _follow_run(session, run)
+        if dry_run:
+            return _print_dry_run(session, run)
     if session.as_json:
         return output.emit_json(session, {"governance_run": output.as_dict(run)})
     if not wait:
@@ -250,18 +260,54 @@ def govern(
     return None
 
 
+def _print_dry_run(session: Session, run: "governance_run_pb2.GovernanceRun") -> None:
+    """The report of every dataset of a dry run; ends with code 6 when the gate would have stopped it."""
+    from aisle.governance.v1 import governance_run_pb2
+    from aisle.governance.v1 import governance_service_pb2 as pb
+
+    from aisle_cli.reports import print_quality_report
+
+    reports = []
+    for part in run.stage.dataset_runs:
+        request = pb.GetQualityReportRequest(name=part.dataset, governance_run=run.name)
+        reports.append(session.governance.GetQualityReport(request).quality_report)
+    if session.as_json:
+        found = [output.as_dict(report) for report in reports]
+        output.emit_json(session, {"governance_run": output.as_dict(run), "quality_reports": found})
+    else:
+        for report in reports:
+            print_quality_report(report)
+        output.line(f"Nothing was published: {run.name} was a dry run.")
+    failed = [
+        check.check
+        for report in reports
+        for check in report.checks
+        if not check.passed and check.severity == governance_run_pb2.SEVERITY_ERROR
+    ]
+    if failed:
+        raise CommandFailed(
+            f"The quality gate would stop this run: {', '.join(failed[:10])}.",
+            "Fix the source, the mapping or the contract.",
+            exit_code=EXIT_REJECTED,
+            reason="QUALITY_GATE_FAILED",
+        )
+
+
 @command(app, "report")
 def report(
     session: Session,
     dataset: Version,
     html: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it as one HTML file with plots.")] = None,
+    run: Annotated[str, typer.Option(metavar="RUN", help="The report of that run, a dry run for example.")] = "",
 ) -> None:
     """Show what each rule did, what each check found, and the columns before and after."""
     from aisle.governance.v1 import governance_service_pb2 as pb
 
     from aisle_cli.reports import print_quality_report
 
-    request = pb.GetQualityReportRequest(name=names.dataset_or_version(dataset))
+    request = pb.GetQualityReportRequest(
+        name=names.dataset_or_version(dataset), governance_run=names.of("governanceRuns", run) if run else ""
+    )
     found = session.governance.GetQualityReport(request).quality_report
     if session.as_json:
         return output.emit_json(session, {"quality_report": output.as_dict(found)})
@@ -301,28 +347,6 @@ def quarantine(
         for r in found
     ]
     return output.table(title, ["#line", "rule", "column", "reason", "row id", "row"], cells)
-
-
-@command(app, "contract")
-def contract(
-    session: Session,
-    dataset: Dataset,
-    file: Annotated[Path, typer.Argument(help="Data contract, ODCS v3 YAML.")],
-    check: Annotated[bool, typer.Option("--check", help="Only say whether it can be read.")] = False,
-) -> None:
-    """Set the contract that every later version of a dataset must keep."""
-    from aisle.governance.v1 import governance_service_pb2 as pb
-
-    text = _read_text(file)
-    if check:
-        return _check_contract(session, dataset, file, text)
-    request = pb.CreateContractRequest(
-        dataset=names.dataset(dataset), contract_yaml=text, request_id=names.new_request_id()
-    )
-    changed = session.governance.CreateContract(request).dataset
-    if session.as_json:
-        return output.emit_json(session, {"dataset": output.as_dict(changed)})
-    return output.line(f"{names.short(changed.name)} has a new contract; it holds from the next run on.")
 
 
 @command(app, "lineage")
@@ -386,7 +410,7 @@ def _create(
     request = pb.CreateDatasetRequest(
         dataset_id=dataset.removeprefix("datasets/"),
         mapping=mapping,
-        contract_yaml=_read_text(contract) if contract else "",
+        contract_yaml=data_contract.read_text(contract) if contract else "",
         request_id=names.new_request_id(),
     )
     request.kind = output.enum_value(dataset_pb2.DatasetKind, kind, "--kind")  # type: ignore[assignment]
@@ -420,27 +444,3 @@ def _summary(version: str, report: "governance_run_pb2.QualityReport") -> str:
         f"{output.count(report.output_row_count)} published, "
         f"{output.count(report.quarantined_row_count)} put aside, quality {report.quality_score_ratio:.1%}"
     )
-
-
-def _check_contract(session: Session, dataset: str, file: Path, text: str) -> None:
-    from aisle.governance.v1 import governance_service_pb2 as pb
-
-    kind = session.governance.GetDataset(pb.GetDatasetRequest(name=names.dataset(dataset))).dataset.kind
-    answer = session.governance.ValidateContract(pb.ValidateContractRequest(contract_yaml=text, kind=kind))
-    if session.as_json:
-        output.emit_json(session, answer)
-    elif not answer.problems:
-        output.line(f"{file.name} can be used.")
-    if answer.problems:
-        first = answer.problems[0]
-        message = "; ".join(problem.message for problem in answer.problems)
-        raise CommandFailed(f"{file.name}: {message}", first.next_step, reason=first.reason)
-
-
-def _read_text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except OSError as error:
-        usage(f"{file} cannot be read: {error.strerror}.")
-    except UnicodeDecodeError as error:
-        usage(f"{file} is not UTF-8 text: byte {error.start} does not fit.")

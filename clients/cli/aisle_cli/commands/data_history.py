@@ -219,8 +219,25 @@ def write_report(session: Session, report: "governance_run_pb2.QualityReport", f
     from aisle_cli.quality_html import render
 
     points = points_of(session, names.short(report.dataset), 50)
-    _write(file, render(report, points[::-1]))
+    _write(file, render(report, points[::-1], _shapes_of(session, report.dataset_version)))
     output.line(f"Wrote {file}.")
+
+
+def _shapes_of(session: Session, version: str) -> Any:
+    """The shapes of a version's columns; none when nothing was published or its files are gone."""
+    import grpc
+    from aisle.governance.v1 import column_shape_pb2
+
+    if not version:
+        return ()
+    try:
+        return session.governance.GetColumnShapes(
+            column_shape_pb2.GetColumnShapesRequest(dataset_version=version)
+        ).columns
+    except grpc.RpcError as error:
+        if error.code() in (grpc.StatusCode.FAILED_PRECONDITION, grpc.StatusCode.UNIMPLEMENTED):
+            return ()
+        raise
 
 
 def write_openlineage(session: Session, version: str, file: Path) -> None:

@@ -27,7 +27,7 @@ from aisle.type.v1 import job_pb2 as aisle_dot_type_dot_v1_dot_job__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(aisle/governance/v1/governance_run.proto\x12\x13\x61isle.governance.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x17\x61isle/type/v1/job.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xaa\x01\n\rGovernanceRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05stage\x18\x02 \x01(\x0b\x32\".aisle.pipeline.v1.GovernanceStage\x12\x18\n\x10\x64\x61taset_versions\x18\x03 \x03(\t\x12\x14\n\x0cpipeline_run\x18\x04 \x01(\t\x12(\n\x06status\x18\x05 \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\x95\x04\n\rQualityReport\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\t\x12\x16\n\x0egovernance_run\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x17\n\x0finput_row_count\x18\x04 \x01(\x03\x12\x18\n\x10output_row_count\x18\x05 \x01(\x03\x12\x1d\n\x15quarantined_row_count\x18\x06 \x01(\x03\x12.\n\x05rules\x18\x07 \x03(\x0b\x32\x1f.aisle.governance.v1.RuleReport\x12\x30\n\x06\x63hecks\x18\x08 \x03(\x0b\x32 .aisle.governance.v1.CheckResult\x12\x32\n\x06\x62\x65\x66ore\x18\t \x03(\x0b\x32\".aisle.governance.v1.ColumnProfile\x12\x31\n\x05\x61\x66ter\x18\n \x03(\x0b\x32\".aisle.governance.v1.ColumnProfile\x12\x1b\n\x13quality_score_ratio\x18\x0b \x01(\x01\x12R\n\x11raw_defect_counts\x18\x0c \x03(\x0b\x32\x37.aisle.governance.v1.QualityReport.RawDefectCountsEntry\x1a\x36\n\x14RawDefectCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xf9\x01\n\nRuleReport\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x17\n\x0finput_row_count\x18\x03 \x01(\x03\x12\x18\n\x10output_row_count\x18\x04 \x01(\x03\x12\x1d\n\x15quarantined_row_count\x18\x05 \x01(\x03\x12\x19\n\x11\x63hanged_row_count\x18\x06 \x01(\x03\x12\x17\n\x0f\x65lapsed_seconds\x18\x07 \x01(\x01\x12\x30\n\x07samples\x18\x08 \x03(\x0b\x32\x1f.aisle.governance.v1.RuleSample\x12\x10\n\x08\x66indings\x18\t \x03(\t\"K\n\nRuleSample\x12\x0e\n\x06row_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\t\"\x98\x01\n\x0b\x43heckResult\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0e\n\x06passed\x18\x03 \x01(\x08\x12/\n\x08severity\x18\x04 \x01(\x0e\x32\x1d.aisle.governance.v1.Severity\x12\x18\n\x10\x66\x61iled_row_count\x18\x05 \x01(\x03\x12\x0f\n\x07message\x18\x06 \x01(\t\"~\n\rColumnProfile\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x15\n\rmissing_ratio\x18\x02 \x01(\x01\x12\x16\n\x0e\x64istinct_count\x18\x03 \x01(\x03\x12\x0f\n\x07minimum\x18\x04 \x01(\x01\x12\x0f\n\x07maximum\x18\x05 \x01(\x01\x12\x0c\n\x04mean\x18\x06 \x01(\x01\"\xc8\x01\n\x0eQuarantinedRow\x12\x0e\n\x06row_id\x18\x01 \x01(\t\x12\x0e\n\x06import\x18\x02 \x01(\t\x12\x13\n\x0bsource_line\x18\x03 \x01(\x03\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x06 \x01(\t\x12\x10\n\x08row_json\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08released\x18\t \x01(\x08*N\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x12\n\x0eSEVERITY_ERROR\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(aisle/governance/v1/governance_run.proto\x12\x13\x61isle.governance.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x17\x61isle/type/v1/job.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xbb\x01\n\rGovernanceRun\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x31\n\x05stage\x18\x02 \x01(\x0b\x32\".aisle.pipeline.v1.GovernanceStage\x12\x18\n\x10\x64\x61taset_versions\x18\x03 \x03(\t\x12\x14\n\x0cpipeline_run\x18\x04 \x01(\t\x12(\n\x06status\x18\x05 \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\x12\x0f\n\x07\x64ry_run\x18\x14 \x01(\x08\"\x95\x04\n\rQualityReport\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\t\x12\x16\n\x0egovernance_run\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x17\n\x0finput_row_count\x18\x04 \x01(\x03\x12\x18\n\x10output_row_count\x18\x05 \x01(\x03\x12\x1d\n\x15quarantined_row_count\x18\x06 \x01(\x03\x12.\n\x05rules\x18\x07 \x03(\x0b\x32\x1f.aisle.governance.v1.RuleReport\x12\x30\n\x06\x63hecks\x18\x08 \x03(\x0b\x32 .aisle.governance.v1.CheckResult\x12\x32\n\x06\x62\x65\x66ore\x18\t \x03(\x0b\x32\".aisle.governance.v1.ColumnProfile\x12\x31\n\x05\x61\x66ter\x18\n \x03(\x0b\x32\".aisle.governance.v1.ColumnProfile\x12\x1b\n\x13quality_score_ratio\x18\x0b \x01(\x01\x12R\n\x11raw_defect_counts\x18\x0c \x03(\x0b\x32\x37.aisle.governance.v1.QualityReport.RawDefectCountsEntry\x1a\x36\n\x14RawDefectCountsEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\xf9\x01\n\nRuleReport\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x17\n\x0finput_row_count\x18\x03 \x01(\x03\x12\x18\n\x10output_row_count\x18\x04 \x01(\x03\x12\x1d\n\x15quarantined_row_count\x18\x05 \x01(\x03\x12\x19\n\x11\x63hanged_row_count\x18\x06 \x01(\x03\x12\x17\n\x0f\x65lapsed_seconds\x18\x07 \x01(\x01\x12\x30\n\x07samples\x18\x08 \x03(\x0b\x32\x1f.aisle.governance.v1.RuleSample\x12\x10\n\x08\x66indings\x18\t \x03(\t\"K\n\nRuleSample\x12\x0e\n\x06row_id\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x03 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x04 \x01(\t\"\xb1\x01\n\x0b\x43heckResult\x12\r\n\x05\x63heck\x18\x01 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x02 \x01(\t\x12\x0e\n\x06passed\x18\x03 \x01(\x08\x12/\n\x08severity\x18\x04 \x01(\x0e\x32\x1d.aisle.governance.v1.Severity\x12\x18\n\x10\x66\x61iled_row_count\x18\x05 \x01(\x03\x12\x0f\n\x07message\x18\x06 \x01(\t\x12\x17\n\x0freadiness_tiers\x18\n \x03(\t\"~\n\rColumnProfile\x12\x0e\n\x06\x63olumn\x18\x01 \x01(\t\x12\x15\n\rmissing_ratio\x18\x02 \x01(\x01\x12\x16\n\x0e\x64istinct_count\x18\x03 \x01(\x03\x12\x0f\n\x07minimum\x18\x04 \x01(\x01\x12\x0f\n\x07maximum\x18\x05 \x01(\x01\x12\x0c\n\x04mean\x18\x06 \x01(\x01\"\xc8\x01\n\x0eQuarantinedRow\x12\x0e\n\x06row_id\x18\x01 \x01(\t\x12\x0e\n\x06import\x18\x02 \x01(\t\x12\x13\n\x0bsource_line\x18\x03 \x01(\x03\x12\x0c\n\x04rule\x18\x04 \x01(\t\x12\x0e\n\x06reason\x18\x05 \x01(\t\x12\x0e\n\x06\x63olumn\x18\x06 \x01(\t\x12\x10\n\x08row_json\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08released\x18\t \x01(\x08*a\n\x08Severity\x12\x18\n\x14SEVERITY_UNSPECIFIED\x10\x00\x12\x14\n\x10SEVERITY_WARNING\x10\x01\x12\x12\n\x0eSEVERITY_ERROR\x10\x02\x12\x11\n\rSEVERITY_INFO\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,22 +36,22 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_QUALITYREPORT_RAWDEFECTCOUNTSENTRY']._loaded_options = None
   _globals['_QUALITYREPORT_RAWDEFECTCOUNTSENTRY']._serialized_options = b'8\001'
-  _globals['_SEVERITY']._serialized_start=1686
-  _globals['_SEVERITY']._serialized_end=1764
+  _globals['_SEVERITY']._serialized_start=1728
+  _globals['_SEVERITY']._serialized_end=1825
   _globals['_GOVERNANCERUN']._serialized_start=163
-  _globals['_GOVERNANCERUN']._serialized_end=333
-  _globals['_QUALITYREPORT']._serialized_start=336
-  _globals['_QUALITYREPORT']._serialized_end=869
-  _globals['_QUALITYREPORT_RAWDEFECTCOUNTSENTRY']._serialized_start=815
-  _globals['_QUALITYREPORT_RAWDEFECTCOUNTSENTRY']._serialized_end=869
-  _globals['_RULEREPORT']._serialized_start=872
-  _globals['_RULEREPORT']._serialized_end=1121
-  _globals['_RULESAMPLE']._serialized_start=1123
-  _globals['_RULESAMPLE']._serialized_end=1198
-  _globals['_CHECKRESULT']._serialized_start=1201
-  _globals['_CHECKRESULT']._serialized_end=1353
-  _globals['_COLUMNPROFILE']._serialized_start=1355
-  _globals['_COLUMNPROFILE']._serialized_end=1481
-  _globals['_QUARANTINEDROW']._serialized_start=1484
-  _globals['_QUARANTINEDROW']._serialized_end=1684
+  _globals['_GOVERNANCERUN']._serialized_end=350
+  _globals['_QUALITYREPORT']._serialized_start=353
+  _globals['_QUALITYREPORT']._serialized_end=886
+  _globals['_QUALITYREPORT_RAWDEFECTCOUNTSENTRY']._serialized_start=832
+  _globals['_QUALITYREPORT_RAWDEFECTCOUNTSENTRY']._serialized_end=886
+  _globals['_RULEREPORT']._serialized_start=889
+  _globals['_RULEREPORT']._serialized_end=1138
+  _globals['_RULESAMPLE']._serialized_start=1140
+  _globals['_RULESAMPLE']._serialized_end=1215
+  _globals['_CHECKRESULT']._serialized_start=1218
+  _globals['_CHECKRESULT']._serialized_end=1395
+  _globals['_COLUMNPROFILE']._serialized_start=1397
+  _globals['_COLUMNPROFILE']._serialized_end=1523
+  _globals['_QUARANTINEDROW']._serialized_start=1526
+  _globals['_QUARANTINEDROW']._serialized_end=1726
 # @@protoc_insertion_point(module_scope)

@@ -17,23 +17,27 @@ class Severity(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     SEVERITY_UNSPECIFIED: _ClassVar[Severity]
     SEVERITY_WARNING: _ClassVar[Severity]
     SEVERITY_ERROR: _ClassVar[Severity]
+    SEVERITY_INFO: _ClassVar[Severity]
 SEVERITY_UNSPECIFIED: Severity
 SEVERITY_WARNING: Severity
 SEVERITY_ERROR: Severity
+SEVERITY_INFO: Severity
 
 class GovernanceRun(_message.Message):
-    __slots__ = ("name", "stage", "dataset_versions", "pipeline_run", "status")
+    __slots__ = ("name", "stage", "dataset_versions", "pipeline_run", "status", "dry_run")
     NAME_FIELD_NUMBER: _ClassVar[int]
     STAGE_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     PIPELINE_RUN_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     name: str
     stage: _pipeline_spec_pb2.GovernanceStage
     dataset_versions: _containers.RepeatedScalarFieldContainer[str]
     pipeline_run: str
     status: _job_pb2.JobStatus
-    def __init__(self, name: _Optional[str] = ..., stage: _Optional[_Union[_pipeline_spec_pb2.GovernanceStage, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, name: _Optional[str] = ..., stage: _Optional[_Union[_pipeline_spec_pb2.GovernanceStage, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class QualityReport(_message.Message):
     __slots__ = ("dataset_version", "governance_run", "dataset", "input_row_count", "output_row_count", "quarantined_row_count", "rules", "checks", "before", "after", "quality_score_ratio", "raw_defect_counts")
@@ -105,20 +109,22 @@ class RuleSample(_message.Message):
     def __init__(self, row_id: _Optional[str] = ..., column: _Optional[str] = ..., before: _Optional[str] = ..., after: _Optional[str] = ...) -> None: ...
 
 class CheckResult(_message.Message):
-    __slots__ = ("check", "column", "passed", "severity", "failed_row_count", "message")
+    __slots__ = ("check", "column", "passed", "severity", "failed_row_count", "message", "readiness_tiers")
     CHECK_FIELD_NUMBER: _ClassVar[int]
     COLUMN_FIELD_NUMBER: _ClassVar[int]
     PASSED_FIELD_NUMBER: _ClassVar[int]
     SEVERITY_FIELD_NUMBER: _ClassVar[int]
     FAILED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     MESSAGE_FIELD_NUMBER: _ClassVar[int]
+    READINESS_TIERS_FIELD_NUMBER: _ClassVar[int]
     check: str
     column: str
     passed: bool
     severity: Severity
     failed_row_count: int
     message: str
-    def __init__(self, check: _Optional[str] = ..., column: _Optional[str] = ..., passed: _Optional[bool] = ..., severity: _Optional[_Union[Severity, str]] = ..., failed_row_count: _Optional[int] = ..., message: _Optional[str] = ...) -> None: ...
+    readiness_tiers: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, check: _Optional[str] = ..., column: _Optional[str] = ..., passed: _Optional[bool] = ..., severity: _Optional[_Union[Severity, str]] = ..., failed_row_count: _Optional[int] = ..., message: _Optional[str] = ..., readiness_tiers: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ColumnProfile(_message.Message):
     __slots__ = ("column", "missing_ratio", "distinct_count", "minimum", "maximum", "mean")

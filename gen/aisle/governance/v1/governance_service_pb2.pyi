@@ -1,3 +1,5 @@
+from aisle.governance.v1 import column_shape_pb2 as _column_shape_pb2
+from aisle.governance.v1 import contract_pb2 as _contract_pb2
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
 from aisle.governance.v1 import dataset_history_pb2 as _dataset_history_pb2
 from aisle.governance.v1 import erasure_pb2 as _erasure_pb2
@@ -185,12 +187,14 @@ class ListImportsResponse(_message.Message):
     def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class StartGovernanceRunRequest(_message.Message):
-    __slots__ = ("stage", "request_id")
+    __slots__ = ("stage", "request_id", "dry_run")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     stage: _pipeline_spec_pb2.GovernanceStage
     request_id: str
-    def __init__(self, stage: _Optional[_Union[_pipeline_spec_pb2.GovernanceStage, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, stage: _Optional[_Union[_pipeline_spec_pb2.GovernanceStage, _Mapping]] = ..., request_id: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class StartGovernanceRunResponse(_message.Message):
     __slots__ = ("governance_run",)
@@ -255,10 +259,12 @@ class WatchGovernanceRunResponse(_message.Message):
     def __init__(self, governance_run: _Optional[_Union[_governance_run_pb2.GovernanceRun, _Mapping]] = ...) -> None: ...
 
 class GetQualityReportRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "governance_run")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    GOVERNANCE_RUN_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    governance_run: str
+    def __init__(self, name: _Optional[str] = ..., governance_run: _Optional[str] = ...) -> None: ...
 
 class GetQualityReportResponse(_message.Message):
     __slots__ = ("quality_report",)

@@ -3,6 +3,8 @@
 import grpc
 import warnings
 
+from aisle.governance.v1 import column_shape_pb2 as aisle_dot_governance_dot_v1_dot_column__shape__pb2
+from aisle.governance.v1 import contract_pb2 as aisle_dot_governance_dot_v1_dot_contract__pb2
 from aisle.governance.v1 import governance_service_pb2 as aisle_dot_governance_dot_v1_dot_governance__service__pb2
 from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
 
@@ -63,6 +65,36 @@ class GovernanceServiceStub:
                 '/aisle.governance.v1.GovernanceService/ValidateContract',
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.FromString,
+                _registered_method=True)
+        self.ListContractVersions = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListContractVersions',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.FromString,
+                _registered_method=True)
+        self.GetContractVersion = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetContractVersion',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.FromString,
+                _registered_method=True)
+        self.SuggestContract = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/SuggestContract',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.FromString,
+                _registered_method=True)
+        self.DiffContract = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/DiffContract',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.FromString,
+                _registered_method=True)
+        self.GetReadiness = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetReadiness',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.FromString,
+                _registered_method=True)
+        self.GetColumnShapes = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetColumnShapes',
+                request_serializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.FromString,
                 _registered_method=True)
         self.UploadRows = channel.stream_unary(
                 '/aisle.governance.v1.GovernanceService/UploadRows',
@@ -333,6 +365,53 @@ class GovernanceServiceServicer:
 
     def ValidateContract(self, request, context):
         """Checks that a contract can be read, without storing it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListContractVersions(self, request, context):
+        """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetContractVersion(self, request, context):
+        """Returns one contract with its document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestContract(self, request, context):
+        """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+        Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+        no rows (VERSION_EMPTY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffContract(self, request, context):
+        """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+        (CONTRACT_INVALID) for a document that cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReadiness(self, request, context):
+        """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+        FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetColumnShapes(self, request, context):
+        """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+        (VERSION_VACUUMED) when its files are gone. Reads the whole version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -713,6 +792,36 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.SerializeToString,
             ),
+            'ListContractVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContractVersions,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.SerializeToString,
+            ),
+            'GetContractVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContractVersion,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.SerializeToString,
+            ),
+            'SuggestContract': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestContract,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.SerializeToString,
+            ),
+            'DiffContract': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffContract,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.SerializeToString,
+            ),
+            'GetReadiness': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReadiness,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.SerializeToString,
+            ),
+            'GetColumnShapes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetColumnShapes,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.SerializeToString,
+            ),
             'UploadRows': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadRows,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.UploadRowsRequest.FromString,
@@ -1083,6 +1192,168 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/ValidateContract',
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListContractVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListContractVersions',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContractVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetContractVersion',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestContract(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/SuggestContract',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffContract(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/DiffContract',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReadiness(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetReadiness',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetColumnShapes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetColumnShapes',
+            aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.FromString,
             options,
             channel_credentials,
             insecure,

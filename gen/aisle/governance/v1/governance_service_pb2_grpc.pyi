@@ -3,6 +3,8 @@
 isort:skip_file
 """
 
+from aisle.governance.v1 import column_shape_pb2 as _column_shape_pb2
+from aisle.governance.v1 import contract_pb2 as _contract_pb2
 from aisle.governance.v1 import governance_service_pb2 as _governance_service_pb2
 from aisle.governance.v1 import label_pb2 as _label_pb2
 from collections import abc as _abc
@@ -48,6 +50,27 @@ class GovernanceServiceStub:
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]
     """Checks that a contract can be read, without storing it."""
+    ListContractVersions: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListContractVersionsRequest, _contract_pb2.ListContractVersionsResponse]
+    """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
+    GetContractVersion: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractVersionRequest, _contract_pb2.GetContractVersionResponse]
+    """Returns one contract with its document."""
+    SuggestContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SuggestContractRequest, _contract_pb2.SuggestContractResponse]
+    """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+    Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+    no rows (VERSION_EMPTY).
+    """
+    DiffContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.DiffContractRequest, _contract_pb2.DiffContractResponse]
+    """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+    (CONTRACT_INVALID) for a document that cannot be read.
+    """
+    GetReadiness: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetReadinessRequest, _contract_pb2.GetReadinessResponse]
+    """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+    FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+    """
+    GetColumnShapes: _grpc.UnaryUnaryMultiCallable[_column_shape_pb2.GetColumnShapesRequest, _column_shape_pb2.GetColumnShapesResponse]
+    """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+    (VERSION_VACUUMED) when its files are gone. Reads the whole version.
+    """
     UploadRows: _grpc.StreamUnaryMultiCallable[_governance_service_pb2.UploadRowsRequest, _governance_service_pb2.UploadRowsResponse]
     """Takes in a file streamed by the caller: one header message, then chunks of at most 1 MiB. The answer comes when the
     bytes are stored and their digest is verified; reading them is a job that GetImport and WatchImport follow.
@@ -200,6 +223,27 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]  # type: ignore[assignment]
     """Checks that a contract can be read, without storing it."""
+    ListContractVersions: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListContractVersionsRequest, _contract_pb2.ListContractVersionsResponse]  # type: ignore[assignment]
+    """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
+    GetContractVersion: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractVersionRequest, _contract_pb2.GetContractVersionResponse]  # type: ignore[assignment]
+    """Returns one contract with its document."""
+    SuggestContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.SuggestContractRequest, _contract_pb2.SuggestContractResponse]  # type: ignore[assignment]
+    """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+    Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+    no rows (VERSION_EMPTY).
+    """
+    DiffContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.DiffContractRequest, _contract_pb2.DiffContractResponse]  # type: ignore[assignment]
+    """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+    (CONTRACT_INVALID) for a document that cannot be read.
+    """
+    GetReadiness: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetReadinessRequest, _contract_pb2.GetReadinessResponse]  # type: ignore[assignment]
+    """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+    FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+    """
+    GetColumnShapes: _aio.UnaryUnaryMultiCallable[_column_shape_pb2.GetColumnShapesRequest, _column_shape_pb2.GetColumnShapesResponse]  # type: ignore[assignment]
+    """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+    (VERSION_VACUUMED) when its files are gone. Reads the whole version.
+    """
     UploadRows: _aio.StreamUnaryMultiCallable[_governance_service_pb2.UploadRowsRequest, _governance_service_pb2.UploadRowsResponse]  # type: ignore[assignment]
     """Takes in a file streamed by the caller: one header message, then chunks of at most 1 MiB. The answer comes when the
     bytes are stored and their digest is verified; reading them is a job that GetImport and WatchImport follow.
@@ -379,6 +423,63 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_governance_service_pb2.ValidateContractResponse, _abc.Awaitable[_governance_service_pb2.ValidateContractResponse]]:
         """Checks that a contract can be read, without storing it."""
+
+    @_abc_1.abstractmethod
+    def ListContractVersions(
+        self,
+        request: _contract_pb2.ListContractVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ListContractVersionsResponse, _abc.Awaitable[_contract_pb2.ListContractVersionsResponse]]:
+        """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
+
+    @_abc_1.abstractmethod
+    def GetContractVersion(
+        self,
+        request: _contract_pb2.GetContractVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetContractVersionResponse, _abc.Awaitable[_contract_pb2.GetContractVersionResponse]]:
+        """Returns one contract with its document."""
+
+    @_abc_1.abstractmethod
+    def SuggestContract(
+        self,
+        request: _contract_pb2.SuggestContractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SuggestContractResponse, _abc.Awaitable[_contract_pb2.SuggestContractResponse]]:
+        """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+        Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+        no rows (VERSION_EMPTY).
+        """
+
+    @_abc_1.abstractmethod
+    def DiffContract(
+        self,
+        request: _contract_pb2.DiffContractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.DiffContractResponse, _abc.Awaitable[_contract_pb2.DiffContractResponse]]:
+        """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+        (CONTRACT_INVALID) for a document that cannot be read.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReadiness(
+        self,
+        request: _contract_pb2.GetReadinessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetReadinessResponse, _abc.Awaitable[_contract_pb2.GetReadinessResponse]]:
+        """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+        FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+        """
+
+    @_abc_1.abstractmethod
+    def GetColumnShapes(
+        self,
+        request: _column_shape_pb2.GetColumnShapesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_column_shape_pb2.GetColumnShapesResponse, _abc.Awaitable[_column_shape_pb2.GetColumnShapesResponse]]:
+        """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+        (VERSION_VACUUMED) when its files are gone. Reads the whole version.
+        """
 
     @_abc_1.abstractmethod
     def UploadRows(

@@ -1,12 +1,13 @@
 """The checks that a contract asks of a published table; each looks alone, so a bad one never hides another."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, runtime_checkable
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from aisle_governance.domain.check_context import CannotCheck, CheckContext
 from aisle_governance.domain.model import CheckResult, Severity
 
 _TYPES = {
@@ -39,8 +40,22 @@ class Check(Protocol):
         """What a failure does."""
         ...
 
+
+@runtime_checkable
+class TableCheck(Check, Protocol):
+    """A check that looks at nothing but the table."""
+
     def failures(self, table: pa.Table) -> tuple[int, str]:
         """Return how many rows break it (0 = holds) and what was found, in words."""
+        ...
+
+
+@runtime_checkable
+class ContextCheck(Check, Protocol):
+    """A check that looks beyond the table: at time, earlier versions, or other datasets."""
+
+    def failures_in(self, table: pa.Table, context: CheckContext) -> tuple[int, str]:
+        """Return how many rows break it (0 = holds) and what was found, in words. Raises CannotCheck."""
         ...
 
 
@@ -49,22 +64,45 @@ class Contract:
     """Everything that a version must keep."""
 
     checks: tuple[Check, ...]
+    columns: tuple[str, ...] = ()
+    """Columns that the document names, in its order."""
+    tiers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Name of a check -> tiers of models that may be trained only while it holds."""
 
 
-def run_checks(checks: Sequence[Check], table: pa.Table) -> list[CheckResult]:
-    """Run every check; one whose column is missing, or that cannot be computed, fails with that as its message."""
-    return [_run(check, table) for check in checks]
+def run_checks(
+    checks: Sequence[Check],
+    table: pa.Table,
+    context: CheckContext | None = None,
+    tiers: Mapping[str, tuple[str, ...]] | None = None,
+) -> list[CheckResult]:
+    """Run every check; one whose column is missing, or that cannot be computed, fails with that as its message.
+
+    Whatever a check does, the others are run: a failure of any kind inside of one ends as its own result.
+    """
+    around = context or CheckContext()
+    return [_run(check, table, around, (tiers or {}).get(check.name, ())) for check in checks]
 
 
-def _run(check: Check, table: pa.Table) -> CheckResult:
+def _run(check: Check, table: pa.Table, context: CheckContext, tiers: tuple[str, ...]) -> CheckResult:
+    failed = table.num_rows or 1
     if check.column and check.column not in table.column_names:
-        failed, message = table.num_rows or 1, "the table has no such column"
+        message = "the table has no such column"
     else:
         try:
-            failed, message = check.failures(table)
+            if isinstance(check, ContextCheck):
+                failed, message = check.failures_in(table, context)
+            elif isinstance(check, TableCheck):
+                failed, message = check.failures(table)
+            else:
+                raise CannotCheck("this release cannot run it")
+        except CannotCheck as error:
+            message = f"could not be checked: {error}"
         except (pa.ArrowException, TypeError, ValueError):
-            failed, message = table.num_rows or 1, "the check does not fit the column's type"
-    return CheckResult(check.name, check.column, failed == 0, check.severity, failed, message)
+            message = "the check does not fit the column's type"
+        except Exception as error:  # noqa: BLE001 - the root of a check: the others are still to be run
+            message = f"could not be checked: {type(error).__name__}"  # its text may quote values
+    return CheckResult(check.name, check.column, failed == 0, check.severity, failed, message, tiers)
 
 
 def _count(mask: Any) -> int:

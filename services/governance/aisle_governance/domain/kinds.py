@@ -195,3 +195,14 @@ STANDARDISED = frozenset({DatasetKind.PRODUCTS, DatasetKind.JUDGMENTS, DatasetKi
 def columns_of(kind: DatasetKind) -> dict[str, CanonicalColumn]:
     """Every published column of `kind` without lineage, by name and in order."""
     return {column.name: column for column in (*CANONICAL[kind], *LABELS.get(kind, ()))}
+
+
+_NAMED = frozenset({"brand", "category", "colour", "size", "country"})
+"""Columns of written text whose values are names of groups, not sentences."""
+_NOT_NAMED = frozenset({"attribution_token", "image_url", "price_text", "dimensions_mm"})
+"""Columns that are neither ids nor written text, and yet hold a value of their own in nearly every row."""
+
+
+def is_listed(column: CanonicalColumn) -> bool:
+    """Whether profiles and contracts may list the column's values: those of groups, never ids or what people wrote."""
+    return not column.is_id and (not column.free_text or column.name in _NAMED) and column.name not in _NOT_NAMED

@@ -22,6 +22,7 @@ class FileFormat(StrEnum):
 class Severity(StrEnum):
     """What a failed check does."""
 
+    INFO = "INFO"
     WARNING = "WARNING"
     ERROR = "ERROR"
 
@@ -92,6 +93,8 @@ class Run:
     """The routing slip as it came, serialized; empty when a caller asked."""
     pipeline_run: str = ""
     dataset_versions: tuple[str, ...] = ()
+    dry_run: bool = False
+    """Whether it publishes nothing and only reports."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +186,16 @@ class CheckResult:
     severity: Severity
     failed_row_count: int
     message: str
+    tiers: tuple[str, ...] = ()
+    """Tiers of models that may be trained only while it holds."""
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> "CheckResult":
+        """Back from `asdict`; unknown keys of a newer release are ignored."""
+        known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
+        known["severity"] = Severity(known["severity"])
+        known["tiers"] = tuple(known.get("tiers", ()))
+        return cls(**known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,9 +237,7 @@ class QualityReport:
         """Back from `to_json`; unknown keys of a newer release are ignored."""
         known = {key: value for key, value in data.items() if key in cls.__dataclass_fields__}
         known["rules"] = tuple(RuleReport.from_json(part) for part in data["rules"])
-        known["checks"] = tuple(
-            CheckResult(**{**part, "severity": Severity(part["severity"])}) for part in data["checks"]
-        )
+        known["checks"] = tuple(CheckResult.from_json(part) for part in data["checks"])
         known["before"] = tuple(ColumnProfile(**part) for part in data["before"])
         known["after"] = tuple(ColumnProfile(**part) for part in data["after"])
         return cls(**known)

@@ -10,7 +10,7 @@ from aisle_governance.domain.model import CheckResult, ColumnProfile, Severity
 from aisle_governance.domain.rules.base import is_blank
 from aisle_governance.domain.rules.commerce import DropNonProducts, is_cancellation, is_no_product
 
-_WEIGHTS = {Severity.ERROR: 3.0, Severity.WARNING: 1.0}
+_WEIGHTS = {Severity.ERROR: 3.0, Severity.WARNING: 1.0, Severity.INFO: 0.0}
 
 
 def raw_defects(kind: DatasetKind, mapping: ColumnMapping, frame: pd.DataFrame) -> dict[str, int]:
@@ -53,6 +53,6 @@ def _profile_column(name: str, values: "pd.Series[float]") -> ColumnProfile:
 
 
 def score(checks: Sequence[CheckResult]) -> float:
-    """Share of checks that hold, an error counting three times a warning, 0 to 1; 1 without checks."""
+    """Share of checks that hold, an error counting three times a warning and an info nothing, 0 to 1; 1 without checks."""
     total = sum(_WEIGHTS[check.severity] for check in checks)
     return sum(_WEIGHTS[check.severity] for check in checks if check.passed) / total if total else 1.0

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aisle_governance.domain.check_context import CheckContext
 from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.content import identify
 from aisle_governance.domain.contract import run_checks
@@ -67,6 +68,8 @@ class GovernedDataset:
     """Rules beside those of the kind."""
     repairs: RepairModel = field(default_factory=RepairModel)
     """What was learned about the dataset's errors."""
+    context: CheckContext = field(default_factory=CheckContext, repr=False)
+    """What checks may look at beside the table."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +119,8 @@ def load_rows(files: Sequence[Path], kind: DatasetKind) -> pd.DataFrame:
 def govern(job: GovernedDataset, run: str, on_phase: Callable[[float, str], None] | None = None) -> Candidate:
     """Run the rules and the contract's checks; publishes nothing. Raises ContractProblems for a contract that cannot be read.
 
-    The outcome depends on the files, mapping, contract and disabled rules alone.
+    The table depends on the files, mapping, contract and disabled rules alone; checks of freshness, volume, distribution and
+    references depend on the context, too.
     """
     say = on_phase or (lambda ratio, phase: None)
     contract_yaml = job.contract_yaml or default_contract(job.kind)
@@ -141,7 +145,7 @@ def govern(job: GovernedDataset, run: str, on_phase: Callable[[float, str], None
     outcome = run_chain(chain, frame, lambda index, name: say(0.3 + 0.4 * index / len(chain), name), job.excused)
     say(0.7, "check")
     data = to_table(outcome.kept, job.kind)
-    checks = run_checks(contract.checks, data)
+    checks = run_checks(contract.checks, data, job.context, contract.tiers)
     content = identify(data.select(list(columns_of(job.kind))))
     table = data.append_column(CONTENT_KEY, content.keys)
     report = QualityReport(

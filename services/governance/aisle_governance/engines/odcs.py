@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -12,6 +12,7 @@ import yaml
 from open_data_contract_standard.model import DataQuality, OpenDataContractStandard, SchemaObject, SchemaProperty
 from pydantic import ValidationError
 
+from aisle_governance.domain.context_checks import ReferenceCheck
 from aisle_governance.domain.contract import (
     LOGICAL_TYPES,
     METRICS,
@@ -29,13 +30,23 @@ from aisle_governance.domain.contract import (
 )
 from aisle_governance.domain.kinds import DatasetKind, columns_of
 from aisle_governance.domain.model import Severity
+from aisle_governance.domain.readiness import Tier
+from aisle_governance.engines.odcs_custom import CannotRead, custom_check, query_check
 from aisle_governance.errors import ContractBroken, FieldViolation
 
 MAX_BYTES = 256 * 1024
 _MAX_DEPTH = 40
 _MAX_PROBLEMS = 50
 _VERSION = re.compile(r"v?3\.\d+(?:\.\d+)?")
-_WARNINGS = frozenset({"warning", "info", "low", "minor"})
+_SEVERITIES = {
+    "warning": Severity.WARNING,
+    "low": Severity.WARNING,
+    "minor": Severity.WARNING,
+    "info": Severity.INFO,
+    "information": Severity.INFO,
+}
+"""Words for severities; every other word, and none, means an error."""
+_DATASET_ID = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
 _METRIC_NAMES = {name.lower(): name for name in METRICS} | {"rowcount": "rowCount", "duplicatecount": "duplicateValues"}
 
 
@@ -100,7 +111,7 @@ def parse_contract(text: str, kind: DatasetKind | None) -> Contract:
     checks = reader.read(document)
     if reader.problems:
         raise ContractProblems(reader.problems[:_MAX_PROBLEMS])
-    return Contract(tuple(checks))
+    return Contract(tuple(checks), tuple(reader.columns), reader.tiers)
 
 
 class _Constructor(yaml.SafeLoader):
@@ -175,7 +186,10 @@ class _Reader:
 
     def __init__(self, lines: _Lines, kind: DatasetKind | None) -> None:
         self.problems: list[Problem] = []
+        self.columns: list[str] = []
+        self.tiers: dict[str, tuple[str, ...]] = {}
         self._lines = lines
+        self._custom_names: set[str] = set()
         self._known = None if kind is None else columns_of(kind)
 
     def read(self, document: OpenDataContractStandard) -> list[Check]:
@@ -211,9 +225,14 @@ class _Reader:
                     (*where, "name"), f"{name!r} is no column of this kind", f"Use one of {', '.join(self._known)}."
                 )
                 continue
+            self.columns.append(name)
             if column.primaryKey:
                 keys.append((column.primaryKeyPosition or index, name))
-            yield from self._column(name, column, where)
+            tiers = self._tiers(column.customProperties, where)
+            for check in self._column(name, column, where):
+                if tiers:
+                    self.tiers[check.name] = tuple(dict.fromkeys((*self.tiers.get(check.name, ()), *tiers)))
+                yield check
         if keys:
             yield UniqueCheck(tuple(name for _, name in sorted(keys)))
 
@@ -236,6 +255,8 @@ class _Reader:
         if column.enum:
             yield EnumCheck(name, tuple(value.value for value in column.enum if value.value is not None), severity)
         yield from self._options(name, column.logicalTypeOptions or {}, severity, (*path, "logicalTypeOptions"))
+        for index, relationship in enumerate(column.relationships or []):
+            yield from self._relationship(name, relationship, severity, (*path, "relationships", index))
         for index, quality in enumerate(column.quality or []):
             yield from self._quality(quality, name, (*path, "quality", index))
 
@@ -243,9 +264,37 @@ class _Reader:
     def _custom_severity(column: SchemaProperty) -> Severity:
         """A column's checks are errors unless its custom property `severity` says otherwise."""
         for custom in column.customProperties or []:
-            if custom.property == "severity" and str(custom.value).lower() in _WARNINGS:
-                return Severity.WARNING
+            if custom.property == "severity":
+                return _severity(str(custom.value))
         return Severity.ERROR
+
+    def _tiers(self, customs: Sequence[Any] | None, path: tuple[str | int, ...]) -> tuple[str, ...]:
+        """Tiers that the custom property `readiness` names, one word or a list of them."""
+        for index, custom in enumerate(customs or []):
+            if custom.property == "readiness":
+                words = custom.value if isinstance(custom.value, list) else [custom.value]
+                if unknown := [word for word in words if word not in set(Tier)]:
+                    self._problem(
+                        (*path, "customProperties", index),
+                        f"{str(unknown[0])[:40]!r} is no tier",
+                        f"Use {', '.join(Tier)}.",
+                    )
+                    return ()
+                return tuple(str(word) for word in words)
+        return ()
+
+    def _relationship(
+        self, name: str, relationship: Any, severity: Severity, path: tuple[str | int, ...]
+    ) -> Iterator[Check]:
+        """A foreign key, `to: dataset.column`."""
+        target = relationship.to
+        dataset, _, column = target.partition(".") if isinstance(target, str) else ("", "", "")
+        if relationship.type not in (None, "foreignKey"):
+            self._problem((*path, "type"), f"{relationship.type!r} cannot be checked here", "Use `type: foreignKey`.")
+        elif not _DATASET_ID.fullmatch(dataset) or not column or "." in column:
+            self._problem((*path, "to"), "must name one column of a dataset", "Write `to: products.product_id`.")
+        else:
+            yield ReferenceCheck(name, dataset, column, severity)
 
     def _options(
         self, name: str, options: Mapping[str, Any], severity: Severity, path: tuple[str | int, ...]
@@ -282,10 +331,22 @@ class _Reader:
         return True
 
     def _quality(self, quality: DataQuality, column: str, path: tuple[str | int, ...]) -> Iterator[Check]:
+        tiers = self._tiers(quality.customProperties, path)
+        for check in self._quality_checks(quality, column, path):
+            if tiers:
+                self.tiers[check.name] = tiers
+            yield check
+
+    def _quality_checks(self, quality: DataQuality, column: str, path: tuple[str | int, ...]) -> Iterator[Check]:
         if quality.type == "text":
             return
+        if quality.type in ("custom", "sql"):
+            yield from self._custom(quality, column, path)
+            return
         if quality.type not in (None, "library"):
-            self._problem((*path, "type"), f"{quality.type!r} cannot be checked here", "Use `type: library`.")
+            self._problem(
+                (*path, "type"), f"{quality.type!r} cannot be checked here", "Use `type: library`, `custom` or `sql`."
+            )
             return
         metric = _METRIC_NAMES.get((quality.metric or quality.rule or "").lower())
         if metric is None:
@@ -315,8 +376,29 @@ class _Reader:
             pattern=pattern,
             missing_values=tuple(str(token) for token in arguments.get("missingValues", ()) if token is not None),
             label=(quality.name or "")[:100],
-            severity=Severity.WARNING if (quality.severity or "").lower() in _WARNINGS else Severity.ERROR,
+            severity=_severity(quality.severity),
         )
+
+    def _custom(self, quality: DataQuality, column: str, path: tuple[str | int, ...]) -> Iterator[Check]:
+        severity, label = _severity(quality.severity), (quality.name or "")[:100]
+        known = None if self._known is None else tuple(self._known)
+        try:
+            if quality.type == "sql":
+                check: Check = query_check(quality, _bound(quality), column, label, severity, known)
+            else:
+                check = custom_check(quality, column, label, severity, known)
+        except CannotRead as error:
+            self._problem((*path, *error.path), str(error), error.next_step)
+            return
+        if check.name in self._custom_names:
+            self._problem((*path, "name"), f"{check.name!r} is the name of another check", "Give each a `name`.")
+            return
+        self._custom_names.add(check.name)
+        yield check
+
+
+def _severity(word: str | None) -> Severity:
+    return _SEVERITIES.get((word or "").lower(), Severity.ERROR)
 
 
 def _bound(quality: DataQuality) -> Bound | None:

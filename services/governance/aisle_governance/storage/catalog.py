@@ -12,6 +12,7 @@ from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dataset, Dialect, FileFormat, Import
 from aisle_governance.errors import NotFound
+from aisle_governance.storage import contracts
 from aisle_governance.storage.tables import datasets, imports
 
 
@@ -28,6 +29,8 @@ def add_dataset(conn: Connection, dataset: Dataset) -> None:
             imported_row_count=dataset.imported_row_count,
         )
     )
+    if dataset.contract_yaml:
+        contracts.add_contract(conn, dataset.id, dataset.contract_yaml, dataset.create_time.timestamp())
 
 
 def find_dataset(conn: Connection, dataset_id: str) -> Dataset | None:
@@ -51,7 +54,8 @@ def list_datasets(conn: Connection, after: str, limit: int) -> list[Dataset]:
 
 
 def set_contract(conn: Connection, dataset_id: str, contract_yaml: str) -> None:
-    """Replace the contract of a dataset."""
+    """Replace the contract of a dataset; the earlier ones are kept beside."""
+    contracts.add_contract(conn, dataset_id, contract_yaml, datetime.now(UTC).timestamp())
     conn.execute(update(datasets).where(datasets.c.id == dataset_id).values(contract_yaml=contract_yaml))
 
 

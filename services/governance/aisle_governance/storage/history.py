@@ -26,6 +26,7 @@ def add_run(conn: Connection, run: Run) -> Run:
             slip=run.slip,
             pipeline_run=run.pipeline_run,
             dataset_versions="[]",
+            dry_run=run.dry_run,
         )
     )
     return get_run(conn, run.id)
@@ -74,6 +75,7 @@ def _run(row: Row[Any]) -> Run:
         slip=bytes(row.slip),
         pipeline_run=row.pipeline_run,
         dataset_versions=tuple(json.loads(row.dataset_versions)),
+        dry_run=bool(row.dry_run),
     )
 
 
@@ -142,12 +144,16 @@ def version_of(row: Row[Any]) -> Version:
     )
 
 
-def put_report(conn: Connection, report: QualityReport) -> None:
+DRY_RUN = -1
+"""In the place of a version's number: the report of a run that publishes nothing."""
+
+
+def put_report(conn: Connection, report: QualityReport, version: int = 0) -> None:
     """Store the report of a run about a dataset, in place of an earlier one of the same run (a repeated attempt)."""
     mine = (reports.c.run == report.run) & (reports.c.dataset == report.dataset)
     text = json.dumps(report.to_json(), sort_keys=True)
     if conn.execute(update(reports).where(mine).values(report=text)).rowcount == 0:
-        conn.execute(insert(reports).values(run=report.run, dataset=report.dataset, version=0, report=text))
+        conn.execute(insert(reports).values(run=report.run, dataset=report.dataset, version=version, report=text))
 
 
 def set_report_version(conn: Connection, run_id: str, dataset_id: str, number: int) -> None:
@@ -158,7 +164,8 @@ def set_report_version(conn: Connection, run_id: str, dataset_id: str, number: i
 
 def find_report(conn: Connection, dataset_id: str, number: int | None) -> tuple[QualityReport, int]:
     """The report of a version, or of the newest run when `number` is None, with its version (0 = stopped). Raises NotFound."""
-    query = select(reports).where(reports.c.dataset == dataset_id).order_by(reports.c.sequence.desc()).limit(1)
+    query = select(reports).where((reports.c.dataset == dataset_id) & (reports.c.version > DRY_RUN))
+    query = query.order_by(reports.c.sequence.desc()).limit(1)
     if number is not None:
         query = query.where(reports.c.version == number)
     row = conn.execute(query).one_or_none()
@@ -186,8 +193,9 @@ def find_report_of_run(conn: Connection, run_id: str, dataset_id: str) -> Qualit
 
 
 def newest_report(conn: Connection, dataset_id: str) -> QualityReport | None:
-    """The report of the newest run over a dataset, or None."""
-    query = select(reports).where(reports.c.dataset == dataset_id).order_by(reports.c.sequence.desc()).limit(1)
+    """The report of the newest run over a dataset, dry runs left out, or None."""
+    query = select(reports).where((reports.c.dataset == dataset_id) & (reports.c.version > DRY_RUN))
+    query = query.order_by(reports.c.sequence.desc()).limit(1)
     row = conn.execute(query).one_or_none()
     return None if row is None else _report(row)
 

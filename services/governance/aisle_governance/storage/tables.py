@@ -13,6 +13,7 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    false,
 )
 from sqlalchemy import UniqueConstraint as Unique
 
@@ -64,6 +65,7 @@ runs = Table(
     Column("slip", LargeBinary, nullable=False),
     Column("pipeline_run", Text, nullable=False),
     Column("dataset_versions", Text, nullable=False),
+    Column("dry_run", Boolean, nullable=False, server_default=false()),
 )
 
 versions = Table(
@@ -89,7 +91,7 @@ reports = Table(
     Unique("run", "dataset", name="uq_reports_run_dataset"),
     Index("ix_reports_dataset_version", "dataset", "version"),
 )
-"""`version` is 0 while (or when) nothing was published."""
+"""`version` is 0 while (or when) nothing was published, and -1 for a dry run."""
 
 repair_models = Table(
     "repair_models",
@@ -256,3 +258,46 @@ label_fixes = Table(
     PrimaryKeyConstraint("dataset", "query_id", "product_id"),
 )
 """The corrections that every run puts over the labels of a dataset; (`review`, `rank`) is the suspect that brought each."""
+
+contract_versions = Table(
+    "contract_versions",
+    metadata,
+    Column("dataset", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("contract_yaml", Text, nullable=False),
+    Column("create_time", Float, nullable=False),
+    PrimaryKeyConstraint("dataset", "number"),
+)
+
+training_inputs = Table(
+    "training_inputs",
+    metadata,
+    Column("training_job", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("task", Text, nullable=False),
+    Column("columns", Text, nullable=False),
+    PrimaryKeyConstraint("training_job", "dataset", "number", "task"),
+    Index("ix_training_inputs_dataset", "dataset"),
+)
+"""What training jobs have read, as their events tell; `columns` is a JSON list."""
+
+model_inputs = Table(
+    "model_inputs",
+    metadata,
+    Column("model_version", Text, nullable=False),
+    Column("dataset", Text, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("training_job", Text, nullable=False),
+    PrimaryKeyConstraint("model_version", "dataset", "number"),
+    Index("ix_model_inputs_dataset", "dataset"),
+)
+"""Versions that model versions were trained on, as the registry's events tell."""
+
+model_aliases = Table(
+    "model_aliases",
+    metadata,
+    Column("holder", Text, primary_key=True),
+    Column("model_version", Text, nullable=False),
+)
+"""`holder` is `models/{model}@{alias}`."""

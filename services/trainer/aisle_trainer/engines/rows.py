@@ -5,11 +5,18 @@ from typing import Any
 
 import grpc
 import pyarrow as pa
-from aisle.governance.v1 import dataset_pb2
+from aisle.governance.v1 import contract_pb2, dataset_pb2
 from aisle.governance.v1 import governance_service_pb2 as pb
 from aisle.governance.v1 import governance_service_pb2_grpc as pb_grpc
 
-from aisle_trainer.errors import DatasetUnreadable, WrongColumns
+from aisle_trainer.domain.plan import Task
+from aisle_trainer.errors import DataNotReady, DatasetUnreadable, WrongColumns
+
+TIERS: dict[Task, contract_pb2.ReadinessTier] = {
+    Task.SEARCH_RELEVANCE: contract_pb2.READINESS_TIER_RELEVANCE,
+    Task.PURCHASE: contract_pb2.READINESS_TIER_PERSONALISED,
+}
+"""What governance must say of the data of a task before it is trained; a task without an entry needs nothing."""
 
 
 class _Pieces:
@@ -58,6 +65,30 @@ class Rows:
         except grpc.RpcError as error:
             raise _unreadable(error, dataset) from error
         return found
+
+    def require_ready(self, version: dataset_pb2.DatasetVersion, task: Task) -> None:
+        """Do nothing when the version can teach the task, as far as governance can tell; raises DataNotReady."""
+        tier = TIERS.get(task)
+        if tier is None:
+            return
+        request = contract_pb2.GetReadinessRequest(datasets=[version.name], tier=tier)
+        try:
+            answer = self._stub.GetReadiness(request, timeout=self._timeout)
+        except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.UNIMPLEMENTED:
+                return  # an older governance; the data is still checked when it is read
+            raise _unreadable(error, version.name) from error
+        missing = [one for found in answer.tiers if not found.ready for one in found.requirements if not one.passed]
+        if missing:
+            found = "; ".join(f"{one.description}, found {one.observed_value:.4g}" for one in missing[:5])
+            raise DataNotReady(
+                f"{version.name} cannot teach {task.value.lower().replace('_', ' ')} yet: {found}.",
+                next_step=f"{missing[0].next_step} `aisle data readiness` shows every requirement.",
+                facts={
+                    "dataset_version": version.name,
+                    "requirements": ", ".join(one.requirement for one in missing[:20]),
+                },
+            )
 
     def read(self, version: dataset_pb2.DatasetVersion, needed: Sequence[str], wanted: Sequence[str] = ()) -> pa.Table:
         """Return the columns `needed`, and those of `wanted` that exist.
