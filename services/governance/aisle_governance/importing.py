@@ -7,7 +7,7 @@ from aisle_runtime.jobs import JobFailure, JobRecord, Jobs
 from aisle_runtime.names import new_id
 from sqlalchemy import Connection
 
-from aisle_governance.domain.model import Dialect, FileFormat, Import
+from aisle_governance.domain.model import Dialect, FileFormat, Import, ImportedFile
 from aisle_governance.storage import catalog, ledger
 
 JOB_KIND = "import"
@@ -77,6 +77,9 @@ class Imports:
             accepted_row_count=brought["accepted"],
             rejected_row_count=brought["rejected"],
             dialect=Dialect(**brought["dialect"]),
+            likely_encoding=brought["likely_encoding"],
+            files=tuple(ImportedFile(**part) for part in brought["files"]),
+            skipped_record_count=brought["skipped"],
             rows_artifact=brought["rows"],
             rejected_artifact=brought["refused"],
         )

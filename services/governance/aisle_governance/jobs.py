@@ -62,6 +62,9 @@ def import_rows(context: JobContext) -> bytes:
         "accepted": outcome.accepted_row_count,
         "rejected": outcome.rejected_row_count,
         "dialect": asdict(outcome.dialect),
+        "likely_encoding": outcome.likely_encoding,
+        "files": [asdict(part) for part in outcome.files],
+        "skipped": outcome.skipped_record_count,
         "rows": artifacts.put_file(rows_file),
         "refused": artifacts.put_file(refused_file) if refused_file.exists() else "",
     }

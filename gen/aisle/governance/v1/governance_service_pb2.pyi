@@ -1,3 +1,4 @@
+from aisle.governance.v1 import collect_pb2 as _collect_pb2
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
 from aisle.governance.v1 import dataset_history_pb2 as _dataset_history_pb2
 from aisle.governance.v1 import erasure_pb2 as _erasure_pb2

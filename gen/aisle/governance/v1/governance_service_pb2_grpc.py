@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from aisle.governance.v1 import collect_pb2 as aisle_dot_governance_dot_v1_dot_collect__pb2
 from aisle.governance.v1 import governance_service_pb2 as aisle_dot_governance_dot_v1_dot_governance__service__pb2
 from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
 
@@ -288,6 +289,36 @@ class GovernanceServiceStub:
                 '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
                 request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
+                _registered_method=True)
+        self.ImportSource = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ImportSource',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceResponse.FromString,
+                _registered_method=True)
+        self.ListImportSources = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListImportSources',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesResponse.FromString,
+                _registered_method=True)
+        self.SuggestMapping = channel.stream_unary(
+                '/aisle.governance.v1.GovernanceService/SuggestMapping',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingResponse.FromString,
+                _registered_method=True)
+        self.UpdateLiveCollection = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/UpdateLiveCollection',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionResponse.FromString,
+                _registered_method=True)
+        self.GetLiveCollection = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetLiveCollection',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionResponse.FromString,
+                _registered_method=True)
+        self.FlushLiveCollection = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/FlushLiveCollection',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.FromString,
                 _registered_method=True)
 
 
@@ -670,6 +701,54 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportSource(self, request, context):
+        """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+        and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+        one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImportSources(self, request, context):
+        """Lists the places and databases that ImportSource may read; never their credentials.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestMapping(self, request_iterator, context):
+        """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+        its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+        when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateLiveCollection(self, request, context):
+        """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+        Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+        FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLiveCollection(self, request, context):
+        """Returns what flows into a dataset, and how much waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FlushLiveCollection(self, request, context):
+        """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GovernanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -922,6 +1001,36 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.AcceptLabelFixes,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.SerializeToString,
+            ),
+            'ImportSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportSource,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceResponse.SerializeToString,
+            ),
+            'ListImportSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImportSources,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesResponse.SerializeToString,
+            ),
+            'SuggestMapping': grpc.stream_unary_rpc_method_handler(
+                    servicer.SuggestMapping,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingResponse.SerializeToString,
+            ),
+            'UpdateLiveCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateLiveCollection,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionResponse.SerializeToString,
+            ),
+            'GetLiveCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLiveCollection,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionResponse.SerializeToString,
+            ),
+            'FlushLiveCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.FlushLiveCollection,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -2278,6 +2387,168 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
             aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ImportSource',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImportSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListImportSources',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestMapping(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/aisle.governance.v1.GovernanceService/SuggestMapping',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateLiveCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/UpdateLiveCollection',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLiveCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetLiveCollection',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FlushLiveCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/FlushLiveCollection',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

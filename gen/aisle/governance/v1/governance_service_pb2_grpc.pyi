@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aisle.governance.v1 import collect_pb2 as _collect_pb2
 from aisle.governance.v1 import governance_service_pb2 as _governance_service_pb2
 from aisle.governance.v1 import label_pb2 as _label_pb2
 from collections import abc as _abc
@@ -173,6 +174,27 @@ class GovernanceServiceStub:
     `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
     that the review does not hold. All or none.
     """
+    ImportSource: _grpc.UnaryUnaryMultiCallable[_collect_pb2.ImportSourceRequest, _collect_pb2.ImportSourceResponse]
+    """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+    and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+    one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+    """
+    ListImportSources: _grpc.UnaryUnaryMultiCallable[_collect_pb2.ListImportSourcesRequest, _collect_pb2.ListImportSourcesResponse]
+    """Lists the places and databases that ImportSource may read; never their credentials."""
+    SuggestMapping: _grpc.StreamUnaryMultiCallable[_collect_pb2.SuggestMappingRequest, _collect_pb2.SuggestMappingResponse]
+    """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+    its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+    when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+    """
+    UpdateLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.UpdateLiveCollectionRequest, _collect_pb2.UpdateLiveCollectionResponse]
+    """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+    Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+    FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+    """
+    GetLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.GetLiveCollectionRequest, _collect_pb2.GetLiveCollectionResponse]
+    """Returns what flows into a dataset, and how much waits."""
+    FlushLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.FlushLiveCollectionRequest, _collect_pb2.FlushLiveCollectionResponse]
+    """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
 
 @_typing.type_check_only
 class GovernanceServiceAsyncStub(GovernanceServiceStub):
@@ -318,6 +340,27 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
     that the review does not hold. All or none.
     """
+    ImportSource: _aio.UnaryUnaryMultiCallable[_collect_pb2.ImportSourceRequest, _collect_pb2.ImportSourceResponse]  # type: ignore[assignment]
+    """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+    and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+    one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+    """
+    ListImportSources: _aio.UnaryUnaryMultiCallable[_collect_pb2.ListImportSourcesRequest, _collect_pb2.ListImportSourcesResponse]  # type: ignore[assignment]
+    """Lists the places and databases that ImportSource may read; never their credentials."""
+    SuggestMapping: _aio.StreamUnaryMultiCallable[_collect_pb2.SuggestMappingRequest, _collect_pb2.SuggestMappingResponse]  # type: ignore[assignment]
+    """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+    its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+    when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+    """
+    UpdateLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.UpdateLiveCollectionRequest, _collect_pb2.UpdateLiveCollectionResponse]  # type: ignore[assignment]
+    """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+    Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+    FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+    """
+    GetLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.GetLiveCollectionRequest, _collect_pb2.GetLiveCollectionResponse]  # type: ignore[assignment]
+    """Returns what flows into a dataset, and how much waits."""
+    FlushLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.FlushLiveCollectionRequest, _collect_pb2.FlushLiveCollectionResponse]  # type: ignore[assignment]
+    """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
 
 class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """GovernanceService turns a shop's raw data into trusted, labelled, versioned data.
@@ -760,5 +803,62 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
         that the review does not hold. All or none.
         """
+
+    @_abc_1.abstractmethod
+    def ImportSource(
+        self,
+        request: _collect_pb2.ImportSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.ImportSourceResponse, _abc.Awaitable[_collect_pb2.ImportSourceResponse]]:
+        """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+        and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+        one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+        """
+
+    @_abc_1.abstractmethod
+    def ListImportSources(
+        self,
+        request: _collect_pb2.ListImportSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.ListImportSourcesResponse, _abc.Awaitable[_collect_pb2.ListImportSourcesResponse]]:
+        """Lists the places and databases that ImportSource may read; never their credentials."""
+
+    @_abc_1.abstractmethod
+    def SuggestMapping(
+        self,
+        request_iterator: _MaybeAsyncIterator[_collect_pb2.SuggestMappingRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.SuggestMappingResponse, _abc.Awaitable[_collect_pb2.SuggestMappingResponse]]:
+        """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+        its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+        when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateLiveCollection(
+        self,
+        request: _collect_pb2.UpdateLiveCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.UpdateLiveCollectionResponse, _abc.Awaitable[_collect_pb2.UpdateLiveCollectionResponse]]:
+        """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+        Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+        FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLiveCollection(
+        self,
+        request: _collect_pb2.GetLiveCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.GetLiveCollectionResponse, _abc.Awaitable[_collect_pb2.GetLiveCollectionResponse]]:
+        """Returns what flows into a dataset, and how much waits."""
+
+    @_abc_1.abstractmethod
+    def FlushLiveCollection(
+        self,
+        request: _collect_pb2.FlushLiveCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.FlushLiveCollectionResponse, _abc.Awaitable[_collect_pb2.FlushLiveCollectionResponse]]:
+        """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
 
 def add_GovernanceServiceServicer_to_server(servicer: GovernanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
