@@ -13,7 +13,7 @@ from aisle_runtime.service import Platform
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from aisle_governance import convert, uploading
+from aisle_governance import convert, convert_collect, uploading
 from aisle_governance.collecting import UserEvents
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.model import Dataset, Import, Run
@@ -23,6 +23,7 @@ from aisle_governance.labelling import Labelling
 from aisle_governance.reading import Readings, find_version
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
+from aisle_governance.servicer_collect import CollectRules, CollectServicer
 from aisle_governance.servicer_history import HistoryRules, HistoryServicer
 from aisle_governance.servicer_labels import LabelServicer
 from aisle_governance.servicer_repair import RepairServicer
@@ -35,7 +36,7 @@ ODCS = "aisle_governance.engines.odcs"
 """Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
-class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
+class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, CollectServicer):
     """Implements `aisle.governance.v1.GovernanceService`; errors leave through the runtime's interceptor."""
 
     def __init__(
@@ -50,8 +51,10 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
         history_rules: HistoryRules,
         labelling: Labelling,
         repairs: Repairs,
+        collect: CollectRules,
     ) -> None:
         """Answer with these."""
+        self._collect = collect
         self._labelling = labelling
         self._db, self._jobs, self._requests = platform.db, platform.jobs, platform.requests
         self._artifacts, self._settings = platform.artifacts, settings
@@ -191,7 +194,8 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
         file_format = convert.file_format(request.format, format_of(name), f"{prefix}format")
         dialect = convert.dialect(request.dialect)
         check_encoding(dialect.encoding, f"{prefix}dialect.encoding")
-        await self._db.read(lambda conn: catalog.get_dataset(conn, dataset_id))
+        kind = (await self._db.read(lambda conn: catalog.get_dataset(conn, dataset_id))).kind
+        convert_collect.check_schema(dialect, file_format, kind, f"{prefix}dialect.record_schema")
         return lambda digest, size: Arrival(dataset_id, name, digest, size, file_format, dialect)
 
     async def _start_import(self, method: str, request: Message, response_type: type[R], arrival: Arrival) -> R:

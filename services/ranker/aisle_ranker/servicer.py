@@ -47,8 +47,8 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Find products for a query."""
-        caller = _caller("search", request.context, context)
         query = checked_query(request.query)
+        caller = _caller("search", request.context, context, query)
         page = _page(request, SEARCH_PAGE)
         answer = await self._answering.answer(
             caller,
@@ -88,7 +88,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
 
     async def Rank(self, request: pb.RankRequest, context: Context) -> pb.RankResponse:
         """Order the caller's candidates."""
-        caller = _caller("rank", request.context, context)
+        caller = _caller("rank", request.context, context, request.query.strip())
         wanted = rank_rules.checked(convert.wanted(request.candidates))
         page = Page(rank_rules.MOST_CANDIDATES, only=True)
         if request.query.strip():
@@ -124,11 +124,11 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         return taste(live, shopper.customer_id, deeds, just_now)
 
 
-def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context) -> Caller:
+def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context, query: str = "") -> Caller:
     started = time.perf_counter()
     _check_length("context.customer_id", shopper.customer_id)
     _check_length("context.visitor_id", shopper.visitor_id)
-    return Caller(surface, shopper.customer_id, context.time_remaining(), started)
+    return Caller(surface, shopper.customer_id, context.time_remaining(), started, query, shopper.visitor_id)
 
 
 def _check_length(field: str, value: str) -> None:

@@ -102,6 +102,8 @@ class Import:
     skipped_record_count: int = 0
     same_as: str = ""
     """Id of the import that had brought the same bytes before."""
+    exclusion_count: int = 0
+    """How many people were excluded when live rows became this import; for imports with a job, the job says it."""
 
 
 @dataclass(frozen=True, slots=True)

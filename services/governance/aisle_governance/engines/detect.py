@@ -21,7 +21,7 @@ _QUOTED_SHARE = 0.5
 
 
 def likely_encoding(sample: bytes) -> str:
-    """A name for the dialect of bytes that are no UTF-8: certain by a byte order mark, otherwise the library's best guess; "" without one."""
+    """A name for the encoding of bytes that are no UTF-8: certain by a byte order mark, else the library's best guess; or ""."""
     for mark, name in _MARKS:
         if sample.startswith(mark):
             return name

@@ -59,7 +59,9 @@ def find_rows(source: Source, file_format: FileFormat, subjects: Subjects, limit
     for batch in reader.batches():
         hits = {*_accepted_hits(batch, source, subjects)}
         hits |= {refused.line for refused in batch.refused if _is_theirs(refused, subjects)}
-        found.parts |= {(batch.member, line): part + 1 for line, part in zip(batch.lines, batch.parts, strict=False) if part}
+        found.parts |= {
+            (batch.member, line): part + 1 for line, part in zip(batch.lines, batch.parts, strict=False) if part
+        }
         starts = sorted({*batch.lines, *(refused.line for refused in batch.refused)})
         extents = found.extents[batch.member]
         if starts and (last := open_rows.pop(batch.member, 0)):

@@ -70,11 +70,15 @@ class Source:
     kind: DatasetKind
     mapping: ColumnMapping
     dialect: Dialect
+    any_header: bool = False
+    """Whether columns that the kind requires may be missing, as when a mapping is still to be found."""
 
     @property
     def columns(self) -> ColumnMapping:
         """The mapping that the reader's header answers to: rows made out of another product's records have canonical names."""
-        return replace(self.mapping, columns={}) if self.dialect.record_schema is not RecordSchema.NONE else self.mapping
+        return (
+            replace(self.mapping, columns={}) if self.dialect.record_schema is not RecordSchema.NONE else self.mapping
+        )
 
 
 class CsvReader:
@@ -115,7 +119,8 @@ class CsvReader:
         check_header(header)
         if self._header is None:
             self._header = header
-            self._check_columns(header, text)
+            if not self._source.any_header:
+                self._check_columns(header, text)
         elif sorted(header) != sorted(self._header):
             raise SourceProblem(
                 "HEADER_DIFFERS",
@@ -350,11 +355,12 @@ class ParquetReader:
         schema = file.schema_arrow
         flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
         check_header(flat)
-        used = resolve(self._source.mapping, self._source.kind, flat)
+        if not self._source.any_header:
+            resolve(self._source.mapping, self._source.kind, flat)
         number = 1
         for part in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=flat):
             columns = [self._texts(part.column(name), name, number) for name in flat]
-            rows: list[Sequence[str | None]] = list(zip(*columns, strict=True)) if used else []
+            rows: list[Sequence[str | None]] = list(zip(*columns, strict=True))
             yield Batch(flat, list(range(number, number + len(rows))), rows)
             number += len(rows)
 

@@ -85,9 +85,13 @@ class WorkbookReader:
         while header and not header[-1]:
             header.pop()
         if not header:
-            raise SourceProblem("HEADER_MISSING", "The first row of the sheet is empty.", row=1, next_step="Add a header.")
+            raise SourceProblem(
+                "HEADER_MISSING", "The first row of the sheet is empty.", row=1, next_step="Add a header."
+            )
         check_header(header)
-        used = set(resolve(self._source.columns, self._source.kind, header).values())
+        used: set[int] = set()
+        if not self._source.any_header:
+            used = set(resolve(self._source.columns, self._source.kind, header).values())
         batch = Batch(header)
         rows = sheet.iter_rows(min_row=2, max_row=MAX_ROWS, max_col=len(header) + 1)
         for number, cells in enumerate(rows, start=2):
@@ -101,7 +105,7 @@ class WorkbookReader:
     def _row(batch: Batch, number: int, cells: Sequence[Any], used: set[int]) -> None:
         texts = [_text(cell) for cell in cells]
         if not any(texts):
-            return
+            return None
         width = len(batch.header)
         texts += [None] * (width - len(texts))
 
@@ -136,7 +140,9 @@ def _opened(source: Source) -> Iterator[Any]:
         raise
     except (*_BROKEN, zlib.error, zipfile.BadZipFile) as error:
         raise SourceProblem(
-            "SOURCE_CORRUPT", "The workbook is damaged or no .xlsx file.", next_step="Save it again as .xlsx, or as CSV."
+            "SOURCE_CORRUPT",
+            "The workbook is damaged or no .xlsx file.",
+            next_step="Save it again as .xlsx, or as CSV.",
         ) from error
     finally:
         if book is not None:

@@ -79,7 +79,7 @@ def add_import(conn: Connection, new: Import) -> Import:
         "dataset": new.dataset,
         "source_file": new.source_file,
         "sha256": new.sha256,
-        "live_sha256": new.sha256,
+        "live_sha256": new.sha256 or None,
         "source_bytes": new.source_bytes,
         "format": new.format.value,
         "delimiter": new.dialect.delimiter,
@@ -149,6 +149,17 @@ def finish_import(conn: Connection, done: Import) -> None:
     conn.execute(update(datasets).where(datasets.c.id == done.dataset).values(imported_row_count=more))
 
 
+def set_bytes(conn: Connection, found: Import) -> None:
+    """Note the bytes of an import that were not known when it was queued."""
+    values = {
+        "sha256": found.sha256,
+        "live_sha256": found.sha256,
+        "source_bytes": found.source_bytes,
+        "format": found.format.value,
+    }
+    conn.execute(update(imports).where(imports.c.id == found.id).values(values))
+
+
 def release_bytes(conn: Connection, import_id: str) -> None:
     """Let the bytes of a failed import be imported again."""
     conn.execute(update(imports).where(imports.c.id == import_id).values(live_sha256=None))
@@ -160,6 +171,7 @@ _DIALECT_DETAILS = ("quote", "sheet", "record_schema")
 def _details(value: Import) -> str:
     known = {name: getattr(value.dialect, name) for name in _DIALECT_DETAILS}
     known |= {"likely_encoding": value.likely_encoding, "skipped": value.skipped_record_count, "same_as": value.same_as}
+    known |= {"exclusion_count": value.exclusion_count}
     files = [[part.name, part.accepted_row_count, part.rejected_row_count] for part in value.files]
     return json.dumps({name: one for name, one in (known | {"files": files}).items() if one}, sort_keys=True)
 
@@ -189,4 +201,5 @@ def _import(row: Row[Any]) -> Import:
         files=tuple(ImportedFile(*part) for part in details.get("files", [])),
         skipped_record_count=details.get("skipped", 0),
         same_as=details.get("same_as", ""),
+        exclusion_count=details.get("exclusion_count", 0),
     )

@@ -63,6 +63,7 @@ def ended_imports(conn: Connection) -> list[dict[str, Any]]:
                     "sha256": row.sha256,
                     "rows": row.rows_artifact,
                     "rejected": row.rejected_artifact,
+                    "exclusion_count": json.loads(row.details).get("exclusion_count", 0),
                 }
             )
     return found

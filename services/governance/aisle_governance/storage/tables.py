@@ -54,8 +54,10 @@ imports = Table(
     Unique("dataset", "live_sha256", name="uq_imports_dataset_live_sha256"),
     Index("ix_imports_dataset_sequence", "dataset", "sequence"),
 )
-"""`live_sha256` is `sha256` until the import fails, then null, so that the same bytes can be tried again. `details` is JSON: the rest of
-the dialect, and what is told of the source beside counts."""
+"""`live_sha256` is `sha256` until the import fails, then null, so that the same bytes can be tried again.
+
+`details` is JSON: the rest of the dialect, and what is told of the source beside counts.
+"""
 
 runs = Table(
     "runs",

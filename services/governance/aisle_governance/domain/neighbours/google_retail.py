@@ -10,6 +10,7 @@ from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.neighbours.records import (
     RecordProblem,
     Row,
+    Translation,
     items,
     joined,
     made_id,
@@ -87,7 +88,7 @@ def event(record: Mapping[str, Any]) -> list[Row] | None:
         return None
     user = mapping(_field(record, "userInfo"), "userInfo")
     offset = _whole(record.get("offset"), "offset")
-    shared = {
+    shared: Row = {
         "event_type": what,
         "event_time": moment(_field(record, "eventTime"), "eventTime"),
         "customer_id": text(_field(user, "userId"), "userInfo.userId"),
@@ -113,5 +114,5 @@ def _whole(value: Any, field: str) -> int:
         raise RecordProblem(f"{field} is no whole number", field) from error
 
 
-TRANSLATIONS = {DatasetKind.PRODUCTS: product, DatasetKind.USER_EVENTS: event}
+TRANSLATIONS: Mapping[DatasetKind, Translation] = {DatasetKind.PRODUCTS: product, DatasetKind.USER_EVENTS: event}
 """What can be made out of the records."""

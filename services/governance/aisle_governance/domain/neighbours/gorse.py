@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from aisle_governance.domain.kinds import DatasetKind
-from aisle_governance.domain.neighbours.records import RecordProblem, Row, joined, made_id, moment, text
+from aisle_governance.domain.neighbours.records import RecordProblem, Row, Translation, joined, made_id, moment, text
 
 _LABELS = {
     "title": ("title", "name"),
@@ -75,5 +75,5 @@ def event(record: Mapping[str, Any]) -> list[Row] | None:
     ]
 
 
-TRANSLATIONS = {DatasetKind.PRODUCTS: product, DatasetKind.USER_EVENTS: event}
+TRANSLATIONS: Mapping[DatasetKind, Translation] = {DatasetKind.PRODUCTS: product, DatasetKind.USER_EVENTS: event}
 """What can be made out of the records."""

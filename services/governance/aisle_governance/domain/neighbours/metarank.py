@@ -11,6 +11,7 @@ from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.neighbours.records import (
     RecordProblem,
     Row,
+    Translation,
     items,
     joined,
     mapping,
@@ -39,7 +40,15 @@ _DEEDS = {"click": "click", "add_to_cart": "add_to_cart", "cart": "add_to_cart",
 def _kind(record: Mapping[str, Any]) -> str:
     found = text(record.get("event"), "event")
     if found is None:  # exports of old releases leave it out
-        found = "ranking" if "items" in record else "interaction" if "type" in record else "item" if "item" in record else ""
+        found = (
+            "ranking"
+            if "items" in record
+            else "interaction"
+            if "type" in record
+            else "item"
+            if "item" in record
+            else ""
+        )
     if found not in _KNOWN:
         raise RecordProblem("is no item, user, ranking or interaction event", "event")
     return found
@@ -69,7 +78,7 @@ def event(record: Mapping[str, Any]) -> list[Row] | None:
         return None
     identity = text(record.get("id"), "id", required=True) or ""
     fields = _fields(record)
-    shared = {
+    shared: Row = {
         "event_time": moment(record.get("timestamp"), "timestamp"),
         "customer_id": text(record.get("user"), "user"),
         "visitor_id": text(record.get("session"), "session"),
@@ -80,7 +89,9 @@ def event(record: Mapping[str, Any]) -> list[Row] | None:
         token = text(record.get("ranking"), "ranking")
         product_id = text(record.get("item"), "item", required=True)
         what = _DEEDS.get(deed.lower().replace("-", "_"), deed)
-        return [{"event_id": identity, **shared, "event_type": what, "product_id": product_id, "attribution_token": token}]
+        return [
+            {"event_id": identity, **shared, "event_type": what, "product_id": product_id, "attribution_token": token}
+        ]
     rows = [
         shared
         | {
@@ -94,5 +105,5 @@ def event(record: Mapping[str, Any]) -> list[Row] | None:
     return numbered(identity, rows) if rows else None
 
 
-TRANSLATIONS = {DatasetKind.PRODUCTS: product, DatasetKind.USER_EVENTS: event}
+TRANSLATIONS: Mapping[DatasetKind, Translation] = {DatasetKind.PRODUCTS: product, DatasetKind.USER_EVENTS: event}
 """What can be made out of the records."""

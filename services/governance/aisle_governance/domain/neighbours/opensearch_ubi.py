@@ -11,6 +11,7 @@ from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.neighbours.records import (
     RecordProblem,
     Row,
+    Translation,
     items,
     made_id,
     mapping,
@@ -82,5 +83,5 @@ def _action(document: Mapping[str, Any]) -> list[Row] | None:
     return [{"event_id": identity, **_shared(document), **row}]
 
 
-TRANSLATIONS = {DatasetKind.USER_EVENTS: event}
+TRANSLATIONS: Mapping[DatasetKind, Translation] = {DatasetKind.USER_EVENTS: event}
 """What can be made out of the records."""

@@ -31,7 +31,7 @@ def rows_of(schema: RecordSchema, kind: DatasetKind, record: Mapping[str, Any]) 
     """Rows for a dataset of `kind`; None for a record of another kind, such as users. Raises RecordProblem."""
     from aisle_governance.domain.neighbours import google_retail, gorse, metarank, opensearch_ubi
 
-    tables: dict[RecordSchema, dict[DatasetKind, Translation]] = {
+    tables: dict[RecordSchema, Mapping[DatasetKind, Translation]] = {
         RecordSchema.GOOGLE_RETAIL: google_retail.TRANSLATIONS,
         RecordSchema.OPENSEARCH_UBI: opensearch_ubi.TRANSLATIONS,
         RecordSchema.METARANK: metarank.TRANSLATIONS,
