@@ -77,10 +77,12 @@ def check_uri(uri: str, path: str) -> None:
     if not uri.isprintable() or len(uri) > MAX_URI or found is None:
         raise InvalidField(path, "must be like s3://bucket/file.csv, at most 1,024 characters, without ? and #")
     authority, _, rest = found["rest"].partition("/")
+    if found["scheme"] == "file":  # file:///folder has no authority
+        authority, rest = "", found["rest"].removeprefix("/")
     if "@" in authority:
         raise InvalidField(path, "must not hold credentials", next_step="They belong into the server's sources file.")
-    parts = rest.removesuffix("/").split("/")
-    if "\\" in uri or any(part in (".", "..") for part in parts) or "" in parts[1:]:
+    parts = rest.removesuffix("/").split("/") if rest else []
+    if "\\" in uri or any(part in ("", ".", "..") for part in parts):
         raise InvalidField(path, "must be a plain path without empty or relative parts")
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from aisle_governance.domain.kinds import CANONICAL, DatasetKind
@@ -351,7 +352,9 @@ class ParquetReader:
 
     def _read(self, file: pq.ParquetFile) -> Iterator[Batch]:
         metadata = file.metadata
-        self._budget.spend(sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)))
+        self._budget.expected = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
+        if self._budget.expected > self._budget.limits.decoded_bytes:
+            self._budget.spend(self._budget.expected)
         schema = file.schema_arrow
         flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
         check_header(flat)
@@ -364,14 +367,16 @@ class ParquetReader:
             yield Batch(flat, list(range(number, number + len(rows))), rows)
             number += len(rows)
 
-    @staticmethod
-    def _texts(column: pa.Array, name: str, row: int) -> list[str | None]:
+    def _texts(self, column: pa.Array, name: str, row: int) -> list[str | None]:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
             return [None if value is None else value.decode("utf-8", "surrogateescape") for value in column.to_pylist()]
         try:
-            texts: list[str | None] = column.cast(pa.string()).to_pylist()
+            column = column.cast(pa.string())
+            # What the file says of its size is that of its encoding, which may name one long text a million times.
+            self._budget.spend(pc.sum(pc.binary_length(column)).as_py() or 0)
+            texts: list[str | None] = column.to_pylist()
         except pa.ArrowException as error:
             raise SourceProblem(
                 "COLUMN_TYPE",

@@ -3,7 +3,8 @@
 import json
 import sqlite3
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import date, datetime
 from datetime import time as clock
 from decimal import Decimal
@@ -14,7 +15,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, Engine, create_engine, make_url
+from sqlalchemy import Connection, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -36,9 +37,15 @@ def export(
     Raises SourceProblem: QUERY_FAILED (its own words are not told, they may quote data), SOURCE_UNREACHABLE, SOURCE_TOO_LARGE.
     """
     try:
-        engine = _engine(database)
-        with engine.connect() as conn:
-            return _stream(_guarded(conn, database), sql, target, max_bytes, on_rows)
+        url = make_url(database.url)
+        if url.get_backend_name() == "sqlite":
+            with closing(_sqlite(Path(url.database or ""), database.timeout_seconds)) as file:
+                cursor = file.execute(sql)
+                names = [part[0] for part in cursor.description or ()]
+                return _write(names, iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), []), target, max_bytes, on_rows)
+        with create_engine(url, poolclass=NullPool).connect() as conn:
+            result = _read_only(conn, database).exec_driver_sql(sql)
+            return _write(list(result.keys()), result.partitions(), target, max_bytes, on_rows)
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None)
         raise SourceProblem(
@@ -55,51 +62,43 @@ def export(
         ) from None
 
 
-def _engine(database: DatabaseSource) -> Engine:
-    url = make_url(database.url)
-    if url.get_backend_name() != "sqlite":
-        return create_engine(url, poolclass=NullPool)
-    file = Path(url.database or "")
-
-    def connect() -> sqlite3.Connection:
-        # SQLite makes a file that is not there unless it is told to read only.
-        conn = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
-        deadline = time.monotonic() + database.timeout_seconds
-        conn.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
-        conn.set_authorizer(_allow)
-        return conn
-
-    return create_engine("sqlite://", creator=connect, poolclass=NullPool)
+def _sqlite(file: Path, seconds: float) -> sqlite3.Connection:
+    """A connection that can only read this one file: SQLite makes a file that is not there unless it is told to read only."""
+    conn = sqlite3.connect(f"file:{quote(str(file))}?mode=ro", uri=True)
+    deadline = time.monotonic() + seconds
+    conn.set_progress_handler(lambda: time.monotonic() > deadline, _STEPS)
+    conn.set_authorizer(_allow)
+    return conn
 
 
 def _allow(action: int, first: str | None, second: str | None, *rest: str | None) -> int:
     if action == sqlite3.SQLITE_FUNCTION:
         return sqlite3.SQLITE_DENY if (second or "").lower() in _NOT_FOR_QUERIES else sqlite3.SQLITE_OK
-    if action == sqlite3.SQLITE_TRANSACTION:
-        return sqlite3.SQLITE_OK
     return sqlite3.SQLITE_OK if action in _READS else sqlite3.SQLITE_DENY
 
 
-def _guarded(conn: Connection, database: DatabaseSource) -> Connection:
-    """A connection whose transaction cannot write and ends in time."""
-    if conn.dialect.name == "postgresql":
-        conn = conn.execution_options(postgresql_readonly=True)
-        conn.exec_driver_sql(f"SET LOCAL statement_timeout = {int(database.timeout_seconds * 1000)}")
-    elif conn.dialect.name != "sqlite":
+def _read_only(conn: Connection, database: DatabaseSource) -> Connection:
+    """A connection whose transaction cannot write, ends in time, and hands rows over a part at a time."""
+    if conn.dialect.name != "postgresql":
         raise ValueError(conn.dialect.name)
+    conn = conn.execution_options(postgresql_readonly=True, stream_results=True, yield_per=ROWS_AT_ONCE)
+    conn.exec_driver_sql(
+        f"SET LOCAL statement_timeout = {int(database.timeout_seconds * 1000)}",
+        execution_options={"stream_results": False},
+    )
     return conn
 
 
-def _stream(conn: Connection, sql: str, target: Path, max_bytes: int, on_rows: Callable[[int], None]) -> int:
-    result = conn.execution_options(stream_results=True, yield_per=ROWS_AT_ONCE).exec_driver_sql(sql)
-    if not result.returns_rows:
+def _write(
+    names: Sequence[str], parts: Iterable[Sequence[Any]], target: Path, max_bytes: int, on_rows: Callable[[int], None]
+) -> int:
+    if not names:
         raise SourceProblem("QUERY_FAILED", "The statement answers no rows.", next_step="Begin with SELECT or WITH.")
-    names = list(result.keys())
-    check_header(names)
+    check_header(list(names))
     schema = pa.schema([(name, pa.string()) for name in names])
     count = size = 0
     with pq.ParquetWriter(target, schema, compression="zstd") as writer:
-        for part in result.partitions():
+        for part in parts:
             columns = [
                 [_text(value, name) for value in column]
                 for name, column in zip(names, zip(*part, strict=True), strict=True)

@@ -133,8 +133,11 @@ def _opened(source: Source) -> Iterator[Any]:
     warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
     book = None
     try:
-        with unpacking():
-            book = load_workbook(source.path, read_only=True, data_only=False, keep_links=False)
+        with (
+            unpacking(),
+            source.path.open("rb") as file,
+        ):  # a file without the usual ending is only taken when it is open
+            book = load_workbook(file, read_only=True, data_only=False, keep_links=False)
             yield book
     except SourceProblem:
         raise
