@@ -20,7 +20,9 @@ PRODUCTS = "Handle\tTitle\tBody (HTML)\tVendor\tType\tVariant Price\tImage Src\t
     f"https://shop.example/{n}.jpg\t4006381333931\tEUR\n"
     for n in range(40)
 )
-JUDGMENTS = "id,search_term,product_title,relevance\n" + "".join(f"{n},red lamp,Desk lamp {n},{n % 4 + 1}\n" for n in range(40))
+JUDGMENTS = "id,search_term,product_title,relevance\n" + "".join(
+    f"{n},red lamp,Desk lamp {n},{n % 4 + 1}\n" for n in range(40)
+)
 EVENTS = "".join(
     f'{{"timestamp": "2026-01-01T00:00:{n:02}Z", "action": "click", "user_id": "u{n}", "session_id": "s{n}", "sku": "p{n}", '
     f'"rank": {n + 1}, "search_query": "red lamp", "uuid": "e{n}", "nested": {{"a": 1}}}}\n'
@@ -48,7 +50,9 @@ def test_an_export_of_orders_is_understood(tmp_path: Path) -> None:
     }
     assert (found.missing, found.unused, found.mapping.cancellation_prefix) == ((), (), "C")
     assert all(0.35 <= one.confidence <= 1 and one.evidence for one in found.suggestions)
-    assert any("time_zone" in words for words in found.warnings) and any("default_currency" in words for words in found.warnings)
+    assert any("time_zone" in words for words in found.warnings) and any(
+        "default_currency" in words for words in found.warnings
+    )
     check_mapping(found.mapping, DatasetKind.ORDERS)
 
 
@@ -105,7 +109,12 @@ def test_evidence_never_holds_a_value(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("canonical", "name", "least"),
-    [("product_id", "PRODUCT-ID", 1.0), ("order_id", "InvoiceNo", 0.9), ("query", "Suchbegriff", 0.8), ("price", "colour", 0.0)],
+    [
+        ("product_id", "PRODUCT-ID", 1.0),
+        ("order_id", "InvoiceNo", 0.9),
+        ("query", "Suchbegriff", 0.8),
+        ("price", "colour", 0.0),
+    ],
 )
 def test_names_are_compared_as_people_do(canonical: str, name: str, least: float) -> None:
     found = likeness(canonical, name)[0]

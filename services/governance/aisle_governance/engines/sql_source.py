@@ -15,7 +15,7 @@ from uuid import UUID
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from sqlalchemy import Connection, create_engine, make_url
+from sqlalchemy import URL, Connection, create_engine, make_url
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.pool import NullPool
 
@@ -43,7 +43,7 @@ def export(
                 cursor = file.execute(sql)
                 names = [part[0] for part in cursor.description or ()]
                 return _write(names, iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), []), target, max_bytes, on_rows)
-        with create_engine(url, poolclass=NullPool).connect() as conn:
+        with _connected(url) as conn:
             result = _read_only(conn, database).exec_driver_sql(sql)
             return _write(list(result.keys()), result.partitions(), target, max_bytes, on_rows)
     except (SQLAlchemyError, sqlite3.Error) as error:
@@ -55,11 +55,22 @@ def export(
             f"{database.timeout_seconds:g} seconds.",
         ) from None
     except (ImportError, ValueError, OSError) as error:
-        raise SourceProblem(
-            "SOURCE_UNREACHABLE",
-            f"The connection cannot be opened ({type(error).__name__}).",
-            next_step="An operator checks its URL in the sources file, and that its driver is installed.",
-        ) from None
+        raise _unreachable(error) from None
+
+
+def _connected(url: URL) -> Connection:
+    try:
+        return create_engine(url, poolclass=NullPool).connect()
+    except SQLAlchemyError as error:
+        raise _unreachable(getattr(error, "orig", None) or error) from None
+
+
+def _unreachable(error: BaseException) -> SourceProblem:
+    return SourceProblem(
+        "SOURCE_UNREACHABLE",
+        f"The connection cannot be opened ({type(error).__name__}).",
+        next_step="An operator checks its URL in the sources file, and that its driver is installed.",
+    )
 
 
 def _sqlite(file: Path, seconds: float) -> sqlite3.Connection:

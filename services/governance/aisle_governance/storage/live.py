@@ -127,7 +127,7 @@ def end_batch(conn: Connection, batch_id: str) -> None:
 
 def open_batches(conn: Connection) -> dict[str, str]:
     """Batches that did not end, each with its file's digest."""
-    return dict(conn.execute(select(live_batches.c.id, live_batches.c.rows_artifact)).tuples().all())
+    return {row.id: row.rows_artifact for row in conn.execute(select(live_batches))}
 
 
 def stored_events(conn: Connection) -> Iterator[list[tuple[bytes, str]]]:
