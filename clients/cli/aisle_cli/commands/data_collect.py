@@ -46,17 +46,20 @@ def dialect(delimiter: str, encoding: str, quote: str, sheet: str, records: str)
 
 def read_mapping(file: Path, kind: str, mapping: "dataset_pb2.ColumnMapping") -> str:
     """Put the mapping of a file that `suggest` wrote into `mapping`; returns the kind that the file names, or `kind`."""
+    from aisle.governance.v1 import dataset_pb2
     from google.protobuf import json_format
 
     try:
         document = json.loads(file.read_text(encoding="utf-8-sig"))
         if not isinstance(document, dict):
             raise ValueError("it is no JSON object")
-        json_format.ParseDict(document.get("mapping", {}), mapping)
+        loaded = json_format.ParseDict(document.get("mapping", {}), dataset_pb2.ColumnMapping())
     except OSError as error:
         usage(f"{file} cannot be read: {error.strerror}.")
     except (ValueError, json_format.ParseError) as error:
         usage(f"--mapping {file.name}: {error}", "`aisle data suggest FILE --kind KIND --output FILE` writes one.")
+    loaded.MergeFrom(mapping)  # what the options say counts
+    mapping.CopyFrom(loaded)
     return kind or str(document.get("kind", ""))
 
 
@@ -87,7 +90,10 @@ def suggest(
     if format:
         header.format = output.enum_value(dataset_pb2.FileFormat, format, "--format")  # type: ignore[assignment]
     found = session.governance.SuggestMapping(_sample(header, file), timeout=UPLOAD_SECONDS)
-    document = {"kind": kind, "mapping": output.as_dict(found.mapping)}
+    document = {
+        "kind": kind,
+        "mapping": {name: value for name, value in output.as_dict(found.mapping).items() if value},
+    }
     if output_file is not None:
         try:
             output_file.write_text(json.dumps(document, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -108,7 +114,8 @@ def _sample(header: "collect_pb2.SuggestMappingHeader", file: Path) -> "Iterator
             usage(
                 f"{file.name} has more than {MAX_WHOLE_BYTES >> 20} MiB.", "Take a smaller file with the same columns."
             )
-        data = file.open("rb").read(MAX_WHOLE_BYTES if whole else BEGINNING_BYTES)
+        with file.open("rb") as source:
+            data = source.read(MAX_WHOLE_BYTES if whole else BEGINNING_BYTES)
     except OSError as error:
         usage(f"{file} cannot be read: {error.strerror}.")
     header.is_beginning = len(data) < size
