@@ -21,6 +21,7 @@ from aisle.governance.v1 import governance_service_pb2 as pb
 from aisle.pipeline.v1 import pipeline_spec_pb2
 from aisle.ranker.v1 import ranker_events_pb2
 from aisle.type.v1 import job_pb2
+from aisle_governance import live as live_module
 from aisle_governance.main import MIGRATIONS, SERVICE, wire
 from aisle_governance.settings import GovernanceSettings
 from aisle_runtime.client import error_details, open_channel
@@ -163,7 +164,9 @@ def deed(shop: Shop, number: int, what: str, product: str, second: int) -> user_
     return event
 
 
-async def test_live_events_and_impressions_become_rows_once_and_labels_without_an_import_by_hand(shop: Shop) -> None:
+async def test_live_events_and_impressions_become_rows_once_and_labels_without_an_import_by_hand(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
     now = int(time.time()) - 1000
     events = await shop.dataset("live", EVENTS)
     before = [deed(shop, 0, "CLICK", "desk", now + 1)]  # collected before anybody asked for rows
@@ -218,13 +221,20 @@ async def test_live_events_and_impressions_become_rows_once_and_labels_without_a
     async for erasure in shop.stub.WatchErasure(pb.WatchErasureRequest(name=erased.name), timeout=120):
         erased = erasure.erasure
     assert erased.user_event_count == 3
+    off = collect_pb2.UpdateLiveCollectionRequest(dataset=events, impressions=True)
+    await shop.stub.UpdateLiveCollection(off)
+    monkeypatch.setattr(live_module, "_OVERLAP_SECONDS", 0.0)
+    await shop.stub.CollectUserEvents(pb.CollectUserEventsRequest(events=[deed(shop, 30, "VIEW", "rug", now)]))
+    request.batch_seconds = 3600  # on again: only what was collected in between is brought
+    assert (await shop.stub.UpdateLiveCollection(request)).live_collection.waiting_row_count == 1
+    assert (await shop.stub.FlushLiveCollection(collect_pb2.FlushLiveCollectionRequest(dataset=events))).row_count == 1
     update = collect_pb2.UpdateLiveCollectionRequest(dataset=events, impressions=True, batch_seconds=1)
     await shop.stub.UpdateLiveCollection(update)
     await shop.served([answer(20, now), answer(21, now)], "served-4")
     async with asyncio.timeout(60):  # the batch comes by itself
-        while len((await shop.stub.ListImports(pb.ListImportsRequest(dataset=events))).imports) < 2:
+        while len((await shop.stub.ListImports(pb.ListImportsRequest(dataset=events))).imports) < 3:
             await asyncio.sleep(0.1)
-    assert (await shop.stub.ListImports(pb.ListImportsRequest(dataset=events))).imports[1].accepted_row_count == 3
+    assert (await shop.stub.ListImports(pb.ListImportsRequest(dataset=events))).imports[2].accepted_row_count == 3
 
 
 async def test_live_collections_refuse_what_cannot_be(shop: Shop) -> None:

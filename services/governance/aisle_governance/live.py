@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from aisle_governance import convert, telemetry
 from aisle_governance.domain.kinds import DatasetKind
-from aisle_governance.domain.live import LiveCollection, LiveRecord, check_live, deed, moment
+from aisle_governance.domain.live import LiveCollection, LiveRecord, check_live, deed
 from aisle_governance.domain.model import Dialect, FileFormat, Import
 from aisle_governance.errors import AisleError, FailedPrecondition
 from aisle_governance.storage import catalog, ledger
@@ -30,6 +30,7 @@ from aisle_governance.storage import live as store
 from aisle_governance.storage.events import StoredEvent
 
 _QUIET_SECONDS = 1.0
+_OVERLAP_SECONDS = 60.0
 _RETRY_SECONDS = 5.0
 _log = logging.getLogger(__name__)
 Sweep = Callable[[Connection, list[str]], None]
@@ -63,10 +64,13 @@ class LiveCollections:
                 next_step="Create a dataset of the kind USER_EVENTS.",
                 facts={"field": "dataset", "kind": dataset.kind.value},
             )
-        before = store.find(conn, wanted.dataset)
-        store.put(conn, wanted)
-        if wanted.user_events and not (before and before.user_events):
-            for page in store.stored_events(conn):
+        before = store.find(conn, wanted.dataset) or LiveCollection(wanted.dataset)
+        off = self._now() if before.user_events and not wanted.user_events else before.events_off_time
+        store.put(conn, replace(wanted, events_off_time=off))
+        if wanted.user_events and not before.user_events:
+            # A call that began before the turning off may store events with an earlier time: rather twice, which a rule
+            # drops, than never.
+            for page in store.stored_events(conn, off - _OVERLAP_SECONDS):
                 self._add(conn, [wanted.dataset], [_record(data, answer) for data, answer in page])
         self._news.set()
         return wanted
@@ -143,7 +147,7 @@ class LiveCollections:
             id=batch,
             dataset=dataset,
             sequence=0,
-            source_file=f"live rows taken in at {moment(self._now())}, from {first} to {last}",
+            source_file=f"live rows of {first[:19]} to {last[:19]} UTC",
             # There is no source file; an erasure that finds one under this digest would delete it beside its rows.
             sha256=hashlib.sha256(f"{batch}:{digest}".encode()).hexdigest(),
             source_bytes=0,

@@ -21,6 +21,7 @@ from aisle_governance.errors import InvalidField, SourceProblem
 MAX_SAMPLE_BYTES = 64 << 20
 MAX_PARALLEL = 2
 SECONDS = 60.0
+_PREFIX = ".suggest-"
 MODULE = "aisle_governance.suggest_child"
 
 
@@ -28,8 +29,10 @@ class Suggestions:
     """Suggests mappings; keeps nothing."""
 
     def __init__(self, folder: Path) -> None:
-        """Keep the bytes in `folder` while they are looked at."""
+        """Keep the bytes in `folder` while they are looked at; what a killed service left there is deleted."""
         self._folder = folder
+        for stale in folder.glob(f"{_PREFIX}*"):
+            stale.unlink(missing_ok=True)
         self._places = asyncio.Semaphore(MAX_PARALLEL)
 
     async def suggest(
@@ -41,7 +44,7 @@ class Suggestions:
             raise InvalidField("header", "must be the first message")
         order = self._order(first.header)
         async with self._places:
-            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=".suggest-") as file:
+            with tempfile.NamedTemporaryFile(dir=self._folder, prefix=_PREFIX) as file:
                 await _receive(messages, file)
                 found = await _ask(order | {"path": file.name})
         if "problem" in found:

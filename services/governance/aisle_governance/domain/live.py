@@ -25,6 +25,8 @@ class LiveCollection:
     """How long rows wait at most."""
     batch_row_count: int = DEFAULT_ROWS
     """How many rows become an import before that."""
+    events_off_time: float = 0.0
+    """When user events were turned off last, seconds since the epoch; what was collected since is brought once they are on again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -130,12 +130,16 @@ def open_batches(conn: Connection) -> dict[str, str]:
     return {row.id: row.rows_artifact for row in conn.execute(select(live_batches))}
 
 
-def stored_events(conn: Connection) -> Iterator[list[tuple[bytes, str]]]:
-    """(event as bytes, answer id) of every stored user event, in pages; pages are read one after the other."""
+def stored_events(conn: Connection, since: float) -> Iterator[list[tuple[bytes, str]]]:
+    """(event as bytes, answer id) of every user event stored since a time, in pages that are read one after the other."""
     after = ""
     while True:
         query = select(user_events.c.event_id, user_events.c.data, user_events.c.answer_id)
-        query = query.where(user_events.c.event_id > after).order_by(user_events.c.event_id).limit(_PER_PAGE)
+        query = (
+            query.where((user_events.c.event_id > after) & (user_events.c.receive_time >= since))
+            .order_by(user_events.c.event_id)
+            .limit(_PER_PAGE)
+        )
         found = conn.execute(query).all()
         if not found:
             return

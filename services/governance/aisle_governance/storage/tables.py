@@ -255,6 +255,7 @@ live_collections = Table(
     Column("impressions", Boolean, nullable=False),
     Column("batch_seconds", Integer, nullable=False),
     Column("batch_row_count", Integer, nullable=False),
+    Column("events_off_time", Float, nullable=False),
 )
 
 live_rows = Table(

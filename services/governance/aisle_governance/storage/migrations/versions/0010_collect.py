@@ -18,6 +18,7 @@ def upgrade() -> None:
         sa.Column("impressions", sa.Boolean, nullable=False),
         sa.Column("batch_seconds", sa.Integer, nullable=False),
         sa.Column("batch_row_count", sa.Integer, nullable=False),
+        sa.Column("events_off_time", sa.Float, nullable=False),
     )
     op.create_table(
         "live_rows",
