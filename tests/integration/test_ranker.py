@@ -243,6 +243,7 @@ async def test_a_promotion_answers_and_is_told(
         served = await heard.served(6)
         assert [answer.surface for answer in served] == ["search"] * 2 + ["recommend"] * 2 + ["rank"] * 2
         assert served[0].answer_id == token["a"]
+        assert served[0].query == QUERY
         assert [(shown.product_id, shown.position) for shown in served[0].impressions] == [
             (product_id, position) for position, product_id in enumerate(token["p"], 1)
         ]

@@ -5,6 +5,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from aisle_cli import names, output
+from aisle_cli.cells import neutral
 
 if TYPE_CHECKING:
     from aisle.governance.v1 import column_shape_pb2, dataset_history_pb2, governance_run_pb2
@@ -181,7 +182,7 @@ def _table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     right = [header.startswith("#") for header in headers]
 
     def cell(tag: str, value: Any, number: bool) -> str:
-        text = value.html if isinstance(value, _Mark) else escape(str(value))
+        text = value.html if isinstance(value, _Mark) else escape(str(neutral(value)))
         return f'<{tag} class="n">{text}</{tag}>' if number else f"<{tag}>{text}</{tag}>"
 
     head = "".join(cell("th", header.lstrip("#"), number) for header, number in zip(headers, right, strict=True))

@@ -34,11 +34,14 @@ class UserEvents:
         signer: Signer,
         now: Callable[[], float] = time.time,
         allowed: Callable[[Connection, Collection[str]], set[str]] = lambda conn, ids: set(ids),
+        on_stored: Callable[[Connection, Sequence[store.StoredEvent]], None] = lambda conn, events: None,
     ) -> None:
         """`signer` holds the key of the ranker's tokens; `now` gives seconds since the epoch.
 
-        `allowed` picks the customer ids whose events may be kept, inside the transaction that stores them.
+        `allowed` picks the customer ids whose events may be kept, inside the transaction that stores them; `on_stored` is told of new
+        events in the same transaction.
         """
+        self._on_stored = on_stored
         self._db, self._outbox, self._signer, self._now, self._allowed = db, outbox, signer, now, allowed
         self._collected = meter().create_counter(telemetry.METRIC_EVENTS_COLLECTED, unit="{event}")
         self._refused = meter().create_counter(telemetry.METRIC_EVENTS_REFUSED, unit="{event}")
@@ -105,6 +108,7 @@ class UserEvents:
         erased = [event_id for event_id, (_, stored) in good.items() if stored.customer_id not in allowed]
         fresh = [pair for event_id, pair in good.items() if event_id not in known and pair[1].customer_id in allowed]
         store.add(conn, [stored for _, stored in fresh], now)
+        self._on_stored(conn, [stored for _, stored in fresh])
         for part in _parts([event for event, _ in fresh]):
             news = events_pb2.UserEventsCollected(events=part)
             self._outbox.add(conn, telemetry.SUBJECT_USER_EVENTS_COLLECTED, news)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 
 from aisle.governance.v1 import dataset_pb2, governance_run_pb2, governance_service_pb2, label_pb2, user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2
@@ -10,7 +11,7 @@ from aisle_runtime.convert import failure_from_error, job_status, to_timestamp
 from aisle_runtime.jobs import JobRecord
 from aisle_runtime.names import ResourceName, resource_id
 
-from aisle_governance import convert_cleaning
+from aisle_governance import convert_cleaning, convert_collect
 from aisle_governance import convert_standards as standard
 from aisle_governance.domain.cleaning import OPTIONAL_RULES
 from aisle_governance.domain.kinds import ESSENTIAL_RULES, RULE_NAMES, DatasetKind
@@ -150,16 +151,13 @@ def file_format(value: int, by_name: FileFormat | None, field: str = "format") -
             raise InvalidField(field, "is no format that this release reads")
         return FileFormat(short)
     if by_name is None:
-        raise InvalidField(field, "cannot be told from the file name", next_step="Set CSV, JSONL or PARQUET.")
+        raise InvalidField(field, "cannot be told from the file name", next_step="Set CSV, JSONL, PARQUET or XLSX.")
     return by_name
 
 
 def dialect(message: dataset_pb2.Dialect) -> Dialect:
     """The dialect overrides; the encoding is checked by the engine. Raises InvalidField."""
-    delimiter = message.delimiter
-    if len(delimiter) > 1 or delimiter in ("\n", "\r", '"', "\x00"):
-        raise InvalidField("dialect.delimiter", "must be one character, and neither a quote nor a line end")
-    return Dialect(delimiter, message.encoding)
+    return convert_collect.dialect(message)
 
 
 def import_message(value: Import, job: JobRecord | None) -> dataset_pb2.Import:
@@ -170,10 +168,14 @@ def import_message(value: Import, job: JobRecord | None) -> dataset_pb2.Import:
         sha256=value.sha256,
         source_bytes=value.source_bytes,
         format=f"FILE_FORMAT_{value.format.value}",
-        dialect=dataset_pb2.Dialect(delimiter=value.dialect.delimiter, encoding=value.dialect.encoding),
+        dialect=convert_collect.dialect_message(value.dialect),
         accepted_row_count=value.accepted_row_count,
         rejected_row_count=value.rejected_row_count,
-        status=None if job is None else job_status(job),
+        status=convert_collect.status(value) if job is None else job_status(job),
+        likely_encoding=value.likely_encoding,
+        files=[dataset_pb2.ImportedFile(**asdict(part)) for part in value.files],
+        skipped_record_count=value.skipped_record_count,
+        same_as=f"datasets/{value.dataset}/imports/{value.same_as}" if value.same_as else "",
     )
 
 

@@ -24,7 +24,7 @@ from aisle_governance import convert_history, importing, running, telemetry
 from aisle_governance.domain.erasures import ErasedImport, ErasedVersion, Erasure, ErasureStage
 from aisle_governance.domain.subjects import Subjects, plain_id, subject_hash
 from aisle_governance.errors import AisleError
-from aisle_governance.storage import files, ledger, scrubbing
+from aisle_governance.storage import files, ledger, live, scrubbing
 
 ERASE_KIND, SWEEP_KIND = "erase", "sweep"
 ERASE_TARGET, SWEEP_TARGET = "aisle_governance.erase_jobs:erase", "aisle_governance.erase_jobs:sweep"
@@ -65,6 +65,7 @@ class Erasures:
         erasure.record.exclusion = ledger.exclude(conn, subject, erasure.id, now)
         spellings = {customer_id, plain_id(customer_id)}
         erasure.record.user_event_count = scrubbing.delete_user_events(conn, spellings, self.hash_of, subject)
+        erasure.record.user_event_count += live.delete_subject(conn, spellings, self.hash_of, subject)
         for spelling in spellings:
             erasure.record.outbox_event_count += scrubbing.scrub_outbox(conn, spelling, self.hash_of, subject)
             scrubbing.redact_texts(conn, spelling)
@@ -180,6 +181,7 @@ class Erasures:
         for item in files.ended_imports(conn):
             if (
                 item["id"] not in imports
+                and item["exclusion_count"] < record.exclusion
                 and self._payload(conn, item["id"]).get("exclusion_count", 0) < record.exclusion
             ):
                 return True

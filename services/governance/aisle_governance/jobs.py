@@ -23,53 +23,72 @@ from aisle_governance.settings import GovernanceSettings
 
 if TYPE_CHECKING:
     from aisle_governance.engines.surroundings import Surroundings
+    from aisle_governance.engines.importer import ImportOutcome
 
 
 def import_rows(context: JobContext) -> bytes:
-    """Read one source file; answers counts, dialect and the artifacts with accepted and refused rows. Raises SourceProblem."""
+    """Read one source; answers counts, dialect and the artifacts with accepted and refused rows. Raises SourceProblem."""
+    from aisle_governance import source_jobs
+
+    payload: dict[str, Any] = json.loads(context.payload)
+    settings = GovernanceSettings()
+    artifacts = ArtifactStore(settings.state_dir / "artifacts")
+    with span(telemetry.SPAN_IMPORT, **{telemetry.ATTR_DATASET: payload["dataset"]}) as current:
+        try:
+            if "source" not in payload:
+                outcome = _read_source(context, payload, artifacts.path(payload["sha256"]))
+                fetched = {}
+            else:
+                path, file_format = source_jobs.fetch(context, payload, settings)
+                payload["format"] = file_format.value
+                try:
+                    outcome = _read_source(context, payload, path)
+                    payload["sha256"] = artifacts.put_file(path)
+                    fetched = {"sha256": payload["sha256"], "bytes": path.stat().st_size, "format": file_format.value}
+                finally:
+                    path.unlink(missing_ok=True)  # bytes that no import refers to would be nobody's to erase
+        except SourceProblem as problem:
+            problem.facts.setdefault("file", payload["source_file"])
+            raise
+        current.set_attribute(telemetry.ATTR_ROWS_OUT, outcome.accepted_row_count)
+        current.set_attribute(telemetry.ATTR_ROWS_REFUSED, outcome.rejected_row_count)
+    rows_file, refused_file = context.workdir / "rows.parquet", context.workdir / "refused.parquet"
+    result = {
+        "accepted": outcome.accepted_row_count,
+        "rejected": outcome.rejected_row_count,
+        "dialect": asdict(outcome.dialect),
+        "likely_encoding": outcome.likely_encoding,
+        "files": [asdict(part) for part in outcome.files],
+        "skipped": outcome.skipped_record_count,
+        "rows": artifacts.put_file(rows_file),
+        "refused": artifacts.put_file(refused_file) if refused_file.exists() else "",
+    }
+    result |= {"fetched": fetched} if fetched else {}
+    return json.dumps(_without_excluded(context, artifacts, payload, result)).encode()
+
+
+def _read_source(context: JobContext, payload: dict[str, Any], path: Path) -> "ImportOutcome":
     from aisle_governance.engines.decode import Limits
     from aisle_governance.engines.importer import import_file
     from aisle_governance.engines.readers import Source
 
-    payload: dict[str, Any] = json.loads(context.payload)
-    artifacts = ArtifactStore(GovernanceSettings().state_dir / "artifacts")
-    source = Source(
-        artifacts.path(payload["sha256"]),
-        DatasetKind(payload["kind"]),
-        ColumnMapping(**payload["mapping"]),
-        Dialect(**payload["dialect"]),
-    )
-    rows_file, refused_file = context.workdir / "rows.parquet", context.workdir / "refused.parquet"
+    mapping, dialect = ColumnMapping(**payload["mapping"]), Dialect(**payload["dialect"])
+    refused_file = context.workdir / "refused.parquet"
     refused_file.unlink(missing_ok=True)
 
     def say(rows: int, ratio: float) -> None:
         context.raise_if_cancelled()
         context.progress(0.99 * ratio, f"read {rows} rows")
 
-    with span(telemetry.SPAN_IMPORT, **{telemetry.ATTR_DATASET: payload["dataset"]}) as current:
-        try:
-            outcome = import_file(
-                source,
-                FileFormat(payload["format"]),
-                payload["import"],
-                rows_file,
-                refused_file,
-                limits=Limits(decoded_bytes=payload["max_decoded_bytes"]),
-                on_rows=say,
-            )
-        except SourceProblem as problem:
-            problem.facts.setdefault("file", payload["source_file"])
-            raise
-        current.set_attribute(telemetry.ATTR_ROWS_OUT, outcome.accepted_row_count)
-        current.set_attribute(telemetry.ATTR_ROWS_REFUSED, outcome.rejected_row_count)
-    result = {
-        "accepted": outcome.accepted_row_count,
-        "rejected": outcome.rejected_row_count,
-        "dialect": asdict(outcome.dialect),
-        "rows": artifacts.put_file(rows_file),
-        "refused": artifacts.put_file(refused_file) if refused_file.exists() else "",
-    }
-    return json.dumps(_without_excluded(context, artifacts, payload, result)).encode()
+    return import_file(
+        Source(path, DatasetKind(payload["kind"]), mapping, dialect),
+        FileFormat(payload["format"]),
+        payload["import"],
+        context.workdir / "rows.parquet",
+        refused_file,
+        limits=Limits(decoded_bytes=payload["max_decoded_bytes"]),
+        on_rows=say,
+    )
 
 
 def _without_excluded(

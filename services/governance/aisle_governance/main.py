@@ -18,14 +18,19 @@ from aisle_governance.events_models import ModelDoor
 from aisle_governance.importing import Imports
 from aisle_governance.labelling import Labelling
 from aisle_governance.previewing import Previews
+from aisle_governance.live import LiveCollections
+from aisle_governance.live_events import ImpressionsDoor
 from aisle_governance.reading import Readings
 from aisle_governance.readying import Readinesses
 from aisle_governance.releasing import Releases
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
 from aisle_governance.servicer import GovernanceServicer
+from aisle_governance.servicer_collect import CollectRules
 from aisle_governance.servicer_history import HistoryRules
 from aisle_governance.settings import GovernanceSettings
+from aisle_governance.sourcing import Sourcing
+from aisle_governance.suggesting import Suggestions
 from aisle_governance.versioning import Versions
 
 SERVICE = "governance"
@@ -49,6 +54,7 @@ async def wire(platform: Platform) -> Wiring:
     repairs = _register_repairs(platform, settings)
     labelling = Labelling(platform.jobs, platform.outbox, runs)
     _register_label_jobs(platform, settings, labelling)
+    live = LiveCollections(platform.db, platform.artifacts, erasures.sweep_artifacts, erasures.collectable)
     signer = Signer.from_file(settings.signing_key_path)
     servicer = GovernanceServicer(
         platform=platform,
@@ -57,10 +63,13 @@ async def wire(platform: Platform) -> Wiring:
         runs=runs,
         repairs=repairs,
         readings=Readings(platform.db, platform.jobs, platform.artifacts, settings.tables_dir),
-        user_events=UserEvents(platform.db, platform.outbox, signer, allowed=erasures.collectable),
+        user_events=UserEvents(
+            platform.db, platform.outbox, signer, allowed=erasures.collectable, on_stored=live.on_events
+        ),
         labelling=labelling,
         contracts=Contracts(platform.db, settings.tables_dir),
         readinesses=Readinesses(platform.db, settings.tables_dir, settings.thresholds),
+        collect=CollectRules(Sourcing(platform.db, settings), live, Suggestions(settings.state_dir)),
         history_rules=HistoryRules(
             versions=Versions(platform.db, platform.outbox, erasures, settings.tables_dir),
             releases=Releases(platform.db, platform.artifacts),
@@ -80,8 +89,9 @@ async def wire(platform: Platform) -> Wiring:
             *AliasDoor(platform.db, platform.inbox).consumers(),
             *elsewhere.consumers(),
             *ModelDoor(platform.db, platform.inbox).consumers(),
+            *ImpressionsDoor(platform.db, platform.inbox, live).consumers(),
         ],
-        background=[lambda: erasures.tend(platform.db), elsewhere.tend],
+        background=[lambda: erasures.tend(platform.db), elsewhere.tend, live.tend],
     )
 
 
@@ -89,8 +99,10 @@ def _register_jobs(
     platform: Platform, settings: GovernanceSettings, imports: Imports, runs: Runs, erasures: Erasures
 ) -> None:
     def import_succeeded(conn: Connection, job: JobRecord, result: bytes) -> None:
-        imports.on_succeeded(conn, job, result)
-        erasures.on_import_succeeded(conn, job, result)
+        if leftovers := imports.on_succeeded(conn, job, result):
+            erasures.sweep_artifacts(conn, leftovers)
+        else:
+            erasures.on_import_succeeded(conn, job, result)
 
     def import_failed(conn: Connection, job: JobRecord, failure: JobFailure) -> None:
         imports.on_failed(conn, job, failure)

@@ -201,6 +201,9 @@ class Readings:
             version = find_version(conn, dataset, number)
             report = history.find_report_of_run(conn, version.run, dataset)
             imports = catalog.imports_by_id(conn, version.imports)
+        elif convert.IMPORT.matches(parent):
+            dataset, one = convert.import_id(parent, "parent")
+            report, imports = None, [catalog.get_import(conn, one, dataset)]
         else:
             dataset = convert.dataset_id(parent, "parent")
             catalog.get_dataset(conn, dataset)

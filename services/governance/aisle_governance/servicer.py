@@ -13,7 +13,7 @@ from aisle_runtime.service import Platform
 from google.protobuf.message import Message
 from sqlalchemy import Connection
 
-from aisle_governance import convert, uploading
+from aisle_governance import convert, convert_collect, uploading
 from aisle_governance.collecting import UserEvents
 from aisle_governance.contracting import Contracts
 from aisle_governance.domain.kinds import DatasetKind
@@ -25,6 +25,7 @@ from aisle_governance.reading import Readings, find_version
 from aisle_governance.readying import Readinesses
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
+from aisle_governance.servicer_collect import CollectRules, CollectServicer
 from aisle_governance.servicer_contracts import ContractServicer
 from aisle_governance.servicer_history import HistoryRules, HistoryServicer
 from aisle_governance.servicer_labels import LabelServicer
@@ -38,7 +39,7 @@ ODCS = "aisle_governance.engines.odcs"
 """Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
-class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, ContractServicer):
+class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, ContractServicer, CollectServicer):
     """Implements `aisle.governance.v1.GovernanceService`; errors leave through the runtime's interceptor."""
 
     def __init__(
@@ -55,9 +56,10 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, Contrac
         repairs: Repairs,
         contracts: Contracts,
         readinesses: Readinesses,
+        collect: CollectRules,
     ) -> None:
         """Answer with these."""
-        self._contracts, self._readinesses = contracts, readinesses
+        self._contracts, self._readinesses, self._collect = contracts, readinesses, collect
         self._labelling = labelling
         self._db, self._jobs, self._requests = platform.db, platform.jobs, platform.requests
         self._artifacts, self._settings = platform.artifacts, settings
@@ -197,7 +199,8 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, Contrac
         file_format = convert.file_format(request.format, format_of(name), f"{prefix}format")
         dialect = convert.dialect(request.dialect)
         check_encoding(dialect.encoding, f"{prefix}dialect.encoding")
-        await self._db.read(lambda conn: catalog.get_dataset(conn, dataset_id))
+        kind = (await self._db.read(lambda conn: catalog.get_dataset(conn, dataset_id))).kind
+        convert_collect.check_schema(dialect, file_format, kind, f"{prefix}dialect.record_schema")
         return lambda digest, size: Arrival(dataset_id, name, digest, size, file_format, dialect)
 
     async def _start_import(self, method: str, request: Message, response_type: type[R], arrival: Arrival) -> R:

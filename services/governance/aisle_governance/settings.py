@@ -15,6 +15,8 @@ class GovernanceSettings(ServiceSettings):
 
     import_root: Path | None = None
     """Folder below which ImportDataset may read files; empty refuses the call."""
+    sources_file: Path | None = None
+    """TOML file of the places and databases that ImportSource may read, with their credentials; empty refuses the call."""
     max_upload_bytes: int = Field(default=4 << 30, ge=1)
     """Largest source file taken in."""
     max_decoded_bytes: int = Field(default=8 << 30, ge=1)

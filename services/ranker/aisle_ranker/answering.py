@@ -50,6 +50,9 @@ class Caller:
     """Time until the caller's deadline; None without one."""
     started: float
     """`time.perf_counter()` at the call's arrival."""
+    query: str = ""
+    """What was searched for; told with the impressions, so that clicks can be explained."""
+    visitor_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +180,8 @@ class Answering:
             customer_id=caller.customer_id,
             serve_time=now,
             duration_ms=duration_ms,
+            query=caller.query,
+            visitor_id=caller.visitor_id,
         )
         self.impressions.add(served)
         return Answer(results, info, next_part)

@@ -151,6 +151,8 @@ def served_answer(
     customer_id: str,
     serve_time: datetime,
     duration_ms: float,
+    query: str = "",
+    visitor_id: str = "",
 ) -> events_pb.ServedAnswer:
     """Write the impressions of an answer that showed `shown` after `offset` others."""
     return events_pb.ServedAnswer(
@@ -165,4 +167,6 @@ def served_answer(
         serve_time=to_timestamp(serve_time),
         duration_ms=duration_ms,
         skipped_stages=[entry.stage for entry in ranking.degradations],
+        query=query,
+        visitor_id=visitor_id,
     )

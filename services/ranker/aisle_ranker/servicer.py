@@ -51,8 +51,8 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Find products for a query."""
         shopper = self._shopper(request.context)
-        caller = _caller("search", shopper, context)
         query = checked_query(request.query)
+        caller = _caller("search", shopper, context, query)
         page = _page(request, SEARCH_PAGE)
         answer = await self._answering.answer(
             caller,
@@ -94,7 +94,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
     async def Rank(self, request: pb.RankRequest, context: Context) -> pb.RankResponse:
         """Order the caller's candidates."""
         shopper = self._shopper(request.context)
-        caller = _caller("rank", shopper, context)
+        caller = _caller("rank", shopper, context, request.query.strip())
         wanted = rank_rules.checked(convert.wanted(request.candidates))
         page = Page(rank_rules.MOST_CANDIDATES, only=True)
         if request.query.strip():
@@ -144,11 +144,11 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         return taste(live, shopper.customer_id, deeds, just_now)
 
 
-def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context) -> Caller:
+def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context, query: str = "") -> Caller:
     started = time.perf_counter()
     _check_length("context.customer_id", shopper.customer_id)
     _check_length("context.visitor_id", shopper.visitor_id)
-    return Caller(surface, shopper.customer_id, context.time_remaining(), started)
+    return Caller(surface, shopper.customer_id, context.time_remaining(), started, query, shopper.visitor_id)
 
 
 def _check_length(field: str, value: str) -> None:

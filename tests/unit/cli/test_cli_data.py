@@ -55,7 +55,10 @@ def ready(fakes: Fakes) -> Fakes:
         "WatchImport": watched(
             import_state("RUNNING", 2, phase="read", progress_ratio=0.5), import_state("SUCCEEDED", 3)
         ),
-        "ListQuarantinedRows": pb.ListQuarantinedRowsResponse(quarantined_rows=rows, total_count=2),
+        "ListQuarantinedRows": lambda r: pb.ListQuarantinedRowsResponse(
+            quarantined_rows=[row for row in rows if r.parent in ("datasets/orders", getattr(row, "import"))],
+            total_count=2,
+        ),
     }
     return fakes
 

@@ -124,7 +124,7 @@ def test_codecs_that_are_no_text_encodings_are_refused(name: str) -> None:
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_delimiters_are_detected(tmp_path: Path, delimiter: str) -> None:
     taken = take(tmp_path, "\ufeff" + (HEADER + ROW).replace(",", delimiter))
-    assert taken.outcome.dialect == Dialect(delimiter, "utf-8")
+    assert taken.outcome.dialect == Dialect(delimiter, "utf-8", '"')
     assert len(taken.rows) == 1
 
 

@@ -106,6 +106,14 @@ async def test_the_token_says_who_saw_what_for_a_day() -> None:
     assert caught.value.reason == "TOKEN_EXPIRED"
 
 
+async def test_impressions_tell_the_query_and_the_session() -> None:
+    desk = Desk()
+    caller = Caller("search", "c1", None, time.perf_counter(), "red lamp", "v1")
+    await desk.answering.answer(caller, Page(3), "purchase", desk.order)
+    (served,) = desk.shown.answers
+    assert (served.query, served.visitor_id, served.customer_id) == ("red lamp", "v1", "c1")
+
+
 async def test_a_very_long_answer_has_a_token_that_can_be_verified() -> None:
     desk = Desk(count=1000, prefix="p" * 250)
     answer = await desk(Page(1000, only=True))

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from aisle_cli import names, output
-from aisle_cli.commands import data_contract, data_erasure, data_history, data_label, data_repair
+from aisle_cli import names, output, refusals
+from aisle_cli.commands import data_collect, data_contract, data_erasure, data_history, data_label, data_repair
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_REJECTED, CommandFailed, usage
 from aisle_cli.session import Session, collect
 from aisle_cli.standards import add_to, read_rates
-from aisle_cli.uploading import import_file
+from aisle_cli.uploading import import_path
 
 if TYPE_CHECKING:
     from aisle.governance.v1 import dataset_pb2, governance_run_pb2
@@ -23,6 +23,7 @@ data_erasure.register(app)
 data_label.register(app)
 data_repair.register(app)
 data_contract.register(app)
+data_collect.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET[/VERSION]", help="Dataset id, with a version or the newest.")]
 Kind = Annotated[str, typer.Option(help="What a row means: products, judgments, orders or user-events.")]
@@ -43,13 +44,19 @@ Pii = Annotated[
     list[str] | None,
     typer.Option("--pii", metavar="COLUMN=POLICY", help="mask, drop, hash or report personal data in free text."),
 ]
+MappingFile = Annotated[
+    Path | None,
+    typer.Option("--mapping", metavar="FILE", help="Mapping that `aisle data suggest` wrote, looked through."),
+]
 ContractFile = Annotated[Path | None, typer.Option("--contract", metavar="FILE", help="Data contract (ODCS v3 YAML).")]
 
 
 @command(app, "import")
 def import_(
     session: Session,
-    file: Annotated[Path, typer.Argument(help="CSV, JSONL (either may be .gz) or Parquet.")],
+    file: Annotated[
+        Path, typer.Argument(help="CSV, TSV, JSONL (may be .gz), Parquet, XLSX, or a zip or folder of them.")
+    ],
     dataset: Annotated[str, typer.Option(help="Dataset that takes the rows.")],
     create: Annotated[bool, typer.Option("--create", help="Create the dataset first; needs --kind.")] = False,
     kind: Kind = "",
@@ -62,12 +69,17 @@ def import_(
     contract: ContractFile = None,
     standards: StandardsFile = None,
     pii: Pii = None,
-    format: Annotated[str, typer.Option(help="csv, jsonl or parquet; taken from the file name otherwise.")] = "",
+    mapping_file: MappingFile = None,
+    format: Annotated[str, typer.Option(help="csv, jsonl, parquet or xlsx; taken from the file name otherwise.")] = "",
     delimiter: Annotated[str, typer.Option(help="Character between CSV fields; detected otherwise.")] = "",
     encoding: Annotated[str, typer.Option(help="Text encoding; utf-8 by default.")] = "",
+    quote: Annotated[str, typer.Option(help="Character around CSV fields; detected otherwise.")] = "",
+    sheet: Annotated[str, typer.Option(help="Sheet of a workbook; the first otherwise.")] = "",
+    records: Annotated[str, typer.Option(help="JSON lines of google-retail, opensearch-ubi, metarank or gorse.")] = "",
+    errors: Annotated[Path | None, typer.Option(metavar="FILE", help="Write refused rows as .jsonl or .csv.")] = None,
     wait: Annotated[bool, typer.Option(help="Wait until the rows are read.")] = True,
 ) -> None:
-    """Send a file to governance and wait until its rows are in the dataset.
+    """Send a file or folder to governance and wait until its rows are in the dataset.
 
     The same bytes are imported once. Rows that cannot be read are put aside and listed with their line and column.
     """
@@ -75,9 +87,12 @@ def import_(
     if create:
         made = _mapping(columns, time_zone, currency, cancellation_prefix, grade_offset)
         data_label.set_conflict(made, label_conflict)
+        if mapping_file is not None:
+            kind = data_collect.read_mapping(mapping_file, kind, made)
         _create(session, dataset, kind, add_to(made, standards, pii or []), contract)
     elif (
         columns
+        or mapping_file
         or kind
         or time_zone
         or currency
@@ -89,14 +104,15 @@ def import_(
         or label_conflict
     ):
         usage("The mapping belongs to the dataset's creation.", "Add --create, or leave these options out.")
-    import_file(session, file, names.dataset(dataset), format, delimiter, encoding, wait=wait)
+    dialect = data_collect.dialect(delimiter, encoding, quote, sheet, records)
+    import_path(session, file, names.dataset(dataset), format, dialect, wait=wait, errors=errors)
 
 
 @command(app, "create")
 def create(
     session: Session,
     dataset: Dataset,
-    kind: Kind,
+    kind: Kind = "",
     mapping: Map = None,
     time_zone: TimeZone = "",
     currency: Currency = "",
@@ -106,11 +122,14 @@ def create(
     contract: ContractFile = None,
     standards: StandardsFile = None,
     pii: Pii = None,
+    mapping_file: MappingFile = None,
 ) -> None:
     """Create a dataset; repeating it with the same definition is fine."""
     columns = names.pairs(mapping or [], "--map")
     made = _mapping(columns, time_zone, currency, cancellation_prefix, grade_offset)
     data_label.set_conflict(made, label_conflict)
+    if mapping_file is not None:
+        kind = data_collect.read_mapping(mapping_file, kind, made)
     created = _create(session, dataset, kind, add_to(made, standards, pii or []), contract)
     if session.as_json:
         output.emit_json(session, {"dataset": output.as_dict(created)})
@@ -322,10 +341,19 @@ def quarantine(
     dataset: Version,
     rule: Annotated[str, typer.Option(help="Only rows of this rule.")] = "",
     limit: Annotated[int, typer.Option(min=1, help="Rows to show at most.")] = 20,
+    output_file: Annotated[
+        Path | None, typer.Option("--output", metavar="FILE", help="Write all of them as .jsonl or .csv.")
+    ] = None,
 ) -> None:
     """List rows that were put aside, with the reason."""
     from aisle.governance.v1 import governance_service_pb2 as pb
 
+    if output_file is not None:
+        refusals.check_target(output_file, "--output")
+        written = refusals.write(refusals.quarantined(session, names.dataset_or_version(dataset), rule), output_file)
+        if session.as_json:
+            return output.emit_json(session, {"file": str(output_file), "row_count": written})
+        return output.line(f"{output.count(written)} rows put aside are in {output_file}.")
     total = 0
 
     def ask(token: str, size: int) -> tuple[object, str]:

@@ -60,6 +60,15 @@ class FileFormat(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FILE_FORMAT_CSV: _ClassVar[FileFormat]
     FILE_FORMAT_JSONL: _ClassVar[FileFormat]
     FILE_FORMAT_PARQUET: _ClassVar[FileFormat]
+    FILE_FORMAT_XLSX: _ClassVar[FileFormat]
+
+class RecordSchema(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    RECORD_SCHEMA_UNSPECIFIED: _ClassVar[RecordSchema]
+    RECORD_SCHEMA_GOOGLE_RETAIL: _ClassVar[RecordSchema]
+    RECORD_SCHEMA_OPENSEARCH_UBI: _ClassVar[RecordSchema]
+    RECORD_SCHEMA_METARANK: _ClassVar[RecordSchema]
+    RECORD_SCHEMA_GORSE: _ClassVar[RecordSchema]
 DATASET_KIND_UNSPECIFIED: DatasetKind
 DATASET_KIND_PRODUCTS: DatasetKind
 DATASET_KIND_JUDGMENTS: DatasetKind
@@ -87,6 +96,12 @@ FILE_FORMAT_UNSPECIFIED: FileFormat
 FILE_FORMAT_CSV: FileFormat
 FILE_FORMAT_JSONL: FileFormat
 FILE_FORMAT_PARQUET: FileFormat
+FILE_FORMAT_XLSX: FileFormat
+RECORD_SCHEMA_UNSPECIFIED: RecordSchema
+RECORD_SCHEMA_GOOGLE_RETAIL: RecordSchema
+RECORD_SCHEMA_OPENSEARCH_UBI: RecordSchema
+RECORD_SCHEMA_METARANK: RecordSchema
+RECORD_SCHEMA_GORSE: RecordSchema
 
 class Dataset(_message.Message):
     __slots__ = ("name", "kind", "mapping", "contract_yaml", "create_time", "latest_version", "imported_row_count")
@@ -172,15 +187,31 @@ class Standards(_message.Message):
     def __init__(self, decimal_separator: _Optional[str] = ..., measure_system: _Optional[_Union[MeasureSystem, str]] = ..., chinese_script: _Optional[_Union[ChineseScript, str]] = ..., target_currency: _Optional[str] = ..., currency_rates: _Optional[_Iterable[_Union[_pipeline_spec_pb2.CurrencyRate, _Mapping]]] = ..., price_date: _Optional[str] = ..., missing_rate_action: _Optional[_Union[MissingRateAction, str]] = ..., taxonomy: _Optional[_Iterable[str]] = ..., category_aliases: _Optional[_Mapping[str, str]] = ..., invalid_gtin_action: _Optional[_Union[InvalidGtinAction, str]] = ...) -> None: ...
 
 class Dialect(_message.Message):
-    __slots__ = ("delimiter", "encoding")
+    __slots__ = ("delimiter", "encoding", "quote", "sheet", "record_schema")
     DELIMITER_FIELD_NUMBER: _ClassVar[int]
     ENCODING_FIELD_NUMBER: _ClassVar[int]
+    QUOTE_FIELD_NUMBER: _ClassVar[int]
+    SHEET_FIELD_NUMBER: _ClassVar[int]
+    RECORD_SCHEMA_FIELD_NUMBER: _ClassVar[int]
     delimiter: str
     encoding: str
-    def __init__(self, delimiter: _Optional[str] = ..., encoding: _Optional[str] = ...) -> None: ...
+    quote: str
+    sheet: str
+    record_schema: RecordSchema
+    def __init__(self, delimiter: _Optional[str] = ..., encoding: _Optional[str] = ..., quote: _Optional[str] = ..., sheet: _Optional[str] = ..., record_schema: _Optional[_Union[RecordSchema, str]] = ...) -> None: ...
+
+class ImportedFile(_message.Message):
+    __slots__ = ("name", "accepted_row_count", "rejected_row_count")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    ACCEPTED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    REJECTED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    accepted_row_count: int
+    rejected_row_count: int
+    def __init__(self, name: _Optional[str] = ..., accepted_row_count: _Optional[int] = ..., rejected_row_count: _Optional[int] = ...) -> None: ...
 
 class Import(_message.Message):
-    __slots__ = ("name", "source_file", "sha256", "source_bytes", "format", "dialect", "accepted_row_count", "rejected_row_count", "status")
+    __slots__ = ("name", "source_file", "sha256", "source_bytes", "format", "dialect", "accepted_row_count", "rejected_row_count", "status", "likely_encoding", "files", "skipped_record_count", "same_as")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SOURCE_FILE_FIELD_NUMBER: _ClassVar[int]
     SHA256_FIELD_NUMBER: _ClassVar[int]
@@ -190,6 +221,10 @@ class Import(_message.Message):
     ACCEPTED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     REJECTED_ROW_COUNT_FIELD_NUMBER: _ClassVar[int]
     STATUS_FIELD_NUMBER: _ClassVar[int]
+    LIKELY_ENCODING_FIELD_NUMBER: _ClassVar[int]
+    FILES_FIELD_NUMBER: _ClassVar[int]
+    SKIPPED_RECORD_COUNT_FIELD_NUMBER: _ClassVar[int]
+    SAME_AS_FIELD_NUMBER: _ClassVar[int]
     name: str
     source_file: str
     sha256: str
@@ -199,7 +234,11 @@ class Import(_message.Message):
     accepted_row_count: int
     rejected_row_count: int
     status: _job_pb2.JobStatus
-    def __init__(self, name: _Optional[str] = ..., source_file: _Optional[str] = ..., sha256: _Optional[str] = ..., source_bytes: _Optional[int] = ..., format: _Optional[_Union[FileFormat, str]] = ..., dialect: _Optional[_Union[Dialect, _Mapping]] = ..., accepted_row_count: _Optional[int] = ..., rejected_row_count: _Optional[int] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ...) -> None: ...
+    likely_encoding: str
+    files: _containers.RepeatedCompositeFieldContainer[ImportedFile]
+    skipped_record_count: int
+    same_as: str
+    def __init__(self, name: _Optional[str] = ..., source_file: _Optional[str] = ..., sha256: _Optional[str] = ..., source_bytes: _Optional[int] = ..., format: _Optional[_Union[FileFormat, str]] = ..., dialect: _Optional[_Union[Dialect, _Mapping]] = ..., accepted_row_count: _Optional[int] = ..., rejected_row_count: _Optional[int] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., likely_encoding: _Optional[str] = ..., files: _Optional[_Iterable[_Union[ImportedFile, _Mapping]]] = ..., skipped_record_count: _Optional[int] = ..., same_as: _Optional[str] = ...) -> None: ...
 
 class DatasetVersion(_message.Message):
     __slots__ = ("name", "content_hash", "parent", "imports", "contract_hash", "rule_set_hash", "row_count", "columns", "create_time", "governance_run", "kind", "restored_version", "erased_row_count", "vacuum_time")

@@ -3,8 +3,7 @@
 import grpc
 import warnings
 
-from aisle.governance.v1 import column_shape_pb2 as aisle_dot_governance_dot_v1_dot_column__shape__pb2
-from aisle.governance.v1 import contract_pb2 as aisle_dot_governance_dot_v1_dot_contract__pb2
+from aisle.governance.v1 import collect_pb2 as aisle_dot_governance_dot_v1_dot_collect__pb2
 from aisle.governance.v1 import governance_service_pb2 as aisle_dot_governance_dot_v1_dot_governance__service__pb2
 from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
 
@@ -65,36 +64,6 @@ class GovernanceServiceStub:
                 '/aisle.governance.v1.GovernanceService/ValidateContract',
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.FromString,
-                _registered_method=True)
-        self.ListContractVersions = channel.unary_unary(
-                '/aisle.governance.v1.GovernanceService/ListContractVersions',
-                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.FromString,
-                _registered_method=True)
-        self.GetContractVersion = channel.unary_unary(
-                '/aisle.governance.v1.GovernanceService/GetContractVersion',
-                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.FromString,
-                _registered_method=True)
-        self.SuggestContract = channel.unary_unary(
-                '/aisle.governance.v1.GovernanceService/SuggestContract',
-                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.FromString,
-                _registered_method=True)
-        self.DiffContract = channel.unary_unary(
-                '/aisle.governance.v1.GovernanceService/DiffContract',
-                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.FromString,
-                _registered_method=True)
-        self.GetReadiness = channel.unary_unary(
-                '/aisle.governance.v1.GovernanceService/GetReadiness',
-                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.FromString,
-                _registered_method=True)
-        self.GetColumnShapes = channel.unary_unary(
-                '/aisle.governance.v1.GovernanceService/GetColumnShapes',
-                request_serializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.FromString,
                 _registered_method=True)
         self.UploadRows = channel.stream_unary(
                 '/aisle.governance.v1.GovernanceService/UploadRows',
@@ -231,11 +200,6 @@ class GovernanceServiceStub:
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.FromString,
                 _registered_method=True)
-        self.PreviewErasure = channel.unary_stream(
-                '/aisle.governance.v1.GovernanceService/PreviewErasure',
-                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.SerializeToString,
-                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.FromString,
-                _registered_method=True)
         self.WatchErasure = channel.unary_stream(
                 '/aisle.governance.v1.GovernanceService/WatchErasure',
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.SerializeToString,
@@ -326,6 +290,36 @@ class GovernanceServiceStub:
                 request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
                 _registered_method=True)
+        self.ImportSource = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ImportSource',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceResponse.FromString,
+                _registered_method=True)
+        self.ListImportSources = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListImportSources',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesResponse.FromString,
+                _registered_method=True)
+        self.SuggestMapping = channel.stream_unary(
+                '/aisle.governance.v1.GovernanceService/SuggestMapping',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingResponse.FromString,
+                _registered_method=True)
+        self.UpdateLiveCollection = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/UpdateLiveCollection',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionResponse.FromString,
+                _registered_method=True)
+        self.GetLiveCollection = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetLiveCollection',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionResponse.FromString,
+                _registered_method=True)
+        self.FlushLiveCollection = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/FlushLiveCollection',
+                request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.FromString,
+                _registered_method=True)
 
 
 class GovernanceServiceServicer:
@@ -365,53 +359,6 @@ class GovernanceServiceServicer:
 
     def ValidateContract(self, request, context):
         """Checks that a contract can be read, without storing it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def ListContractVersions(self, request, context):
-        """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetContractVersion(self, request, context):
-        """Returns one contract with its document.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def SuggestContract(self, request, context):
-        """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
-        Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
-        no rows (VERSION_EMPTY).
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def DiffContract(self, request, context):
-        """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
-        (CONTRACT_INVALID) for a document that cannot be read.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetReadiness(self, request, context):
-        """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
-        FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
-    def GetColumnShapes(self, request, context):
-        """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
-        (VERSION_VACUUMED) when its files are gone. Reads the whole version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -618,18 +565,8 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def PreviewErasure(self, request, context):
-        """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-        user events and label review that holds something of the person. Reads every table, so it takes as long as
-        an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
     def WatchErasure(self, request, context):
-        """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
-        every service has acknowledged.
+        """Streams an erasure at every change until it ends; starts with its present state.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -764,6 +701,54 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ImportSource(self, request, context):
+        """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+        and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+        one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListImportSources(self, request, context):
+        """Lists the places and databases that ImportSource may read; never their credentials.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestMapping(self, request_iterator, context):
+        """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+        its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+        when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateLiveCollection(self, request, context):
+        """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+        Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+        FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetLiveCollection(self, request, context):
+        """Returns what flows into a dataset, and how much waits.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def FlushLiveCollection(self, request, context):
+        """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GovernanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -791,36 +776,6 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.ValidateContract,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.SerializeToString,
-            ),
-            'ListContractVersions': grpc.unary_unary_rpc_method_handler(
-                    servicer.ListContractVersions,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.SerializeToString,
-            ),
-            'GetContractVersion': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetContractVersion,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.SerializeToString,
-            ),
-            'SuggestContract': grpc.unary_unary_rpc_method_handler(
-                    servicer.SuggestContract,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.SerializeToString,
-            ),
-            'DiffContract': grpc.unary_unary_rpc_method_handler(
-                    servicer.DiffContract,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.SerializeToString,
-            ),
-            'GetReadiness': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetReadiness,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.SerializeToString,
-            ),
-            'GetColumnShapes': grpc.unary_unary_rpc_method_handler(
-                    servicer.GetColumnShapes,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.SerializeToString,
             ),
             'UploadRows': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadRows,
@@ -957,11 +912,6 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.SerializeToString,
             ),
-            'PreviewErasure': grpc.unary_stream_rpc_method_handler(
-                    servicer.PreviewErasure,
-                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.FromString,
-                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.SerializeToString,
-            ),
             'WatchErasure': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchErasure,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.FromString,
@@ -1051,6 +1001,36 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.AcceptLabelFixes,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.SerializeToString,
+            ),
+            'ImportSource': grpc.unary_unary_rpc_method_handler(
+                    servicer.ImportSource,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceResponse.SerializeToString,
+            ),
+            'ListImportSources': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListImportSources,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesResponse.SerializeToString,
+            ),
+            'SuggestMapping': grpc.stream_unary_rpc_method_handler(
+                    servicer.SuggestMapping,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingResponse.SerializeToString,
+            ),
+            'UpdateLiveCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateLiveCollection,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionResponse.SerializeToString,
+            ),
+            'GetLiveCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLiveCollection,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionResponse.SerializeToString,
+            ),
+            'FlushLiveCollection': grpc.unary_unary_rpc_method_handler(
+                    servicer.FlushLiveCollection,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1192,168 +1172,6 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/ValidateContract',
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def ListContractVersions(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/ListContractVersions',
-            aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetContractVersion(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/GetContractVersion',
-            aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def SuggestContract(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/SuggestContract',
-            aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def DiffContract(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/DiffContract',
-            aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetReadiness(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/GetReadiness',
-            aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def GetColumnShapes(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/GetColumnShapes',
-            aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -2094,33 +1912,6 @@ class GovernanceService:
             _registered_method=True)
 
     @staticmethod
-    def PreviewErasure(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_stream(
-            request,
-            target,
-            '/aisle.governance.v1.GovernanceService/PreviewErasure',
-            aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.SerializeToString,
-            aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
     def WatchErasure(request,
             target,
             options=(),
@@ -2596,6 +2387,168 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
             aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ImportSource(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ImportSource',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ImportSourceResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListImportSources(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListImportSources',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.ListImportSourcesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestMapping(request_iterator,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.stream_unary(
+            request_iterator,
+            target,
+            '/aisle.governance.v1.GovernanceService/SuggestMapping',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.SuggestMappingResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateLiveCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/UpdateLiveCollection',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.UpdateLiveCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLiveCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetLiveCollection',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.GetLiveCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def FlushLiveCollection(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/FlushLiveCollection',
+            aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.FromString,
             options,
             channel_credentials,
             insecure,

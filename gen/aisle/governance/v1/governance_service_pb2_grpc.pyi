@@ -3,8 +3,7 @@
 isort:skip_file
 """
 
-from aisle.governance.v1 import column_shape_pb2 as _column_shape_pb2
-from aisle.governance.v1 import contract_pb2 as _contract_pb2
+from aisle.governance.v1 import collect_pb2 as _collect_pb2
 from aisle.governance.v1 import governance_service_pb2 as _governance_service_pb2
 from aisle.governance.v1 import label_pb2 as _label_pb2
 from collections import abc as _abc
@@ -50,27 +49,6 @@ class GovernanceServiceStub:
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]
     """Checks that a contract can be read, without storing it."""
-    ListContractVersions: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListContractVersionsRequest, _contract_pb2.ListContractVersionsResponse]
-    """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
-    GetContractVersion: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractVersionRequest, _contract_pb2.GetContractVersionResponse]
-    """Returns one contract with its document."""
-    SuggestContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SuggestContractRequest, _contract_pb2.SuggestContractResponse]
-    """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
-    Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
-    no rows (VERSION_EMPTY).
-    """
-    DiffContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.DiffContractRequest, _contract_pb2.DiffContractResponse]
-    """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
-    (CONTRACT_INVALID) for a document that cannot be read.
-    """
-    GetReadiness: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetReadinessRequest, _contract_pb2.GetReadinessResponse]
-    """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
-    FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
-    """
-    GetColumnShapes: _grpc.UnaryUnaryMultiCallable[_column_shape_pb2.GetColumnShapesRequest, _column_shape_pb2.GetColumnShapesResponse]
-    """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
-    (VERSION_VACUUMED) when its files are gone. Reads the whole version.
-    """
     UploadRows: _grpc.StreamUnaryMultiCallable[_governance_service_pb2.UploadRowsRequest, _governance_service_pb2.UploadRowsResponse]
     """Takes in a file streamed by the caller: one header message, then chunks of at most 1 MiB. The answer comes when the
     bytes are stored and their digest is verified; reading them is a job that GetImport and WatchImport follow.
@@ -145,15 +123,8 @@ class GovernanceServiceStub:
     """Returns the receipt of an erasure."""
     ListErasures: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]
     """Lists erasures, newest first."""
-    PreviewErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]
-    """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-    user events and label review that holds something of the person. Reads every table, so it takes as long as
-    an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
-    """
     WatchErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]
-    """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
-    every service has acknowledged.
-    """
+    """Streams an erasure at every change until it ends; starts with its present state."""
     CreateRepairModel: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]
     """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
     which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
@@ -203,6 +174,27 @@ class GovernanceServiceStub:
     `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
     that the review does not hold. All or none.
     """
+    ImportSource: _grpc.UnaryUnaryMultiCallable[_collect_pb2.ImportSourceRequest, _collect_pb2.ImportSourceResponse]
+    """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+    and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+    one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+    """
+    ListImportSources: _grpc.UnaryUnaryMultiCallable[_collect_pb2.ListImportSourcesRequest, _collect_pb2.ListImportSourcesResponse]
+    """Lists the places and databases that ImportSource may read; never their credentials."""
+    SuggestMapping: _grpc.StreamUnaryMultiCallable[_collect_pb2.SuggestMappingRequest, _collect_pb2.SuggestMappingResponse]
+    """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+    its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+    when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+    """
+    UpdateLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.UpdateLiveCollectionRequest, _collect_pb2.UpdateLiveCollectionResponse]
+    """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+    Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+    FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+    """
+    GetLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.GetLiveCollectionRequest, _collect_pb2.GetLiveCollectionResponse]
+    """Returns what flows into a dataset, and how much waits."""
+    FlushLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.FlushLiveCollectionRequest, _collect_pb2.FlushLiveCollectionResponse]
+    """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
 
 @_typing.type_check_only
 class GovernanceServiceAsyncStub(GovernanceServiceStub):
@@ -223,27 +215,6 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]  # type: ignore[assignment]
     """Checks that a contract can be read, without storing it."""
-    ListContractVersions: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListContractVersionsRequest, _contract_pb2.ListContractVersionsResponse]  # type: ignore[assignment]
-    """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
-    GetContractVersion: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractVersionRequest, _contract_pb2.GetContractVersionResponse]  # type: ignore[assignment]
-    """Returns one contract with its document."""
-    SuggestContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.SuggestContractRequest, _contract_pb2.SuggestContractResponse]  # type: ignore[assignment]
-    """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
-    Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
-    no rows (VERSION_EMPTY).
-    """
-    DiffContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.DiffContractRequest, _contract_pb2.DiffContractResponse]  # type: ignore[assignment]
-    """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
-    (CONTRACT_INVALID) for a document that cannot be read.
-    """
-    GetReadiness: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetReadinessRequest, _contract_pb2.GetReadinessResponse]  # type: ignore[assignment]
-    """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
-    FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
-    """
-    GetColumnShapes: _aio.UnaryUnaryMultiCallable[_column_shape_pb2.GetColumnShapesRequest, _column_shape_pb2.GetColumnShapesResponse]  # type: ignore[assignment]
-    """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
-    (VERSION_VACUUMED) when its files are gone. Reads the whole version.
-    """
     UploadRows: _aio.StreamUnaryMultiCallable[_governance_service_pb2.UploadRowsRequest, _governance_service_pb2.UploadRowsResponse]  # type: ignore[assignment]
     """Takes in a file streamed by the caller: one header message, then chunks of at most 1 MiB. The answer comes when the
     bytes are stored and their digest is verified; reading them is a job that GetImport and WatchImport follow.
@@ -318,15 +289,8 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Returns the receipt of an erasure."""
     ListErasures: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
     """Lists erasures, newest first."""
-    PreviewErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]  # type: ignore[assignment]
-    """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-    user events and label review that holds something of the person. Reads every table, so it takes as long as
-    an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
-    """
     WatchErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]  # type: ignore[assignment]
-    """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
-    every service has acknowledged.
-    """
+    """Streams an erasure at every change until it ends; starts with its present state."""
     CreateRepairModel: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]  # type: ignore[assignment]
     """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
     which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
@@ -376,6 +340,27 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
     that the review does not hold. All or none.
     """
+    ImportSource: _aio.UnaryUnaryMultiCallable[_collect_pb2.ImportSourceRequest, _collect_pb2.ImportSourceResponse]  # type: ignore[assignment]
+    """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+    and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+    one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+    """
+    ListImportSources: _aio.UnaryUnaryMultiCallable[_collect_pb2.ListImportSourcesRequest, _collect_pb2.ListImportSourcesResponse]  # type: ignore[assignment]
+    """Lists the places and databases that ImportSource may read; never their credentials."""
+    SuggestMapping: _aio.StreamUnaryMultiCallable[_collect_pb2.SuggestMappingRequest, _collect_pb2.SuggestMappingResponse]  # type: ignore[assignment]
+    """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+    its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+    when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+    """
+    UpdateLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.UpdateLiveCollectionRequest, _collect_pb2.UpdateLiveCollectionResponse]  # type: ignore[assignment]
+    """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+    Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+    FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+    """
+    GetLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.GetLiveCollectionRequest, _collect_pb2.GetLiveCollectionResponse]  # type: ignore[assignment]
+    """Returns what flows into a dataset, and how much waits."""
+    FlushLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.FlushLiveCollectionRequest, _collect_pb2.FlushLiveCollectionResponse]  # type: ignore[assignment]
+    """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
 
 class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """GovernanceService turns a shop's raw data into trusted, labelled, versioned data.
@@ -423,63 +408,6 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_governance_service_pb2.ValidateContractResponse, _abc.Awaitable[_governance_service_pb2.ValidateContractResponse]]:
         """Checks that a contract can be read, without storing it."""
-
-    @_abc_1.abstractmethod
-    def ListContractVersions(
-        self,
-        request: _contract_pb2.ListContractVersionsRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_contract_pb2.ListContractVersionsResponse, _abc.Awaitable[_contract_pb2.ListContractVersionsResponse]]:
-        """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
-
-    @_abc_1.abstractmethod
-    def GetContractVersion(
-        self,
-        request: _contract_pb2.GetContractVersionRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_contract_pb2.GetContractVersionResponse, _abc.Awaitable[_contract_pb2.GetContractVersionResponse]]:
-        """Returns one contract with its document."""
-
-    @_abc_1.abstractmethod
-    def SuggestContract(
-        self,
-        request: _contract_pb2.SuggestContractRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_contract_pb2.SuggestContractResponse, _abc.Awaitable[_contract_pb2.SuggestContractResponse]]:
-        """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
-        Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
-        no rows (VERSION_EMPTY).
-        """
-
-    @_abc_1.abstractmethod
-    def DiffContract(
-        self,
-        request: _contract_pb2.DiffContractRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_contract_pb2.DiffContractResponse, _abc.Awaitable[_contract_pb2.DiffContractResponse]]:
-        """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
-        (CONTRACT_INVALID) for a document that cannot be read.
-        """
-
-    @_abc_1.abstractmethod
-    def GetReadiness(
-        self,
-        request: _contract_pb2.GetReadinessRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_contract_pb2.GetReadinessResponse, _abc.Awaitable[_contract_pb2.GetReadinessResponse]]:
-        """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
-        FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
-        """
-
-    @_abc_1.abstractmethod
-    def GetColumnShapes(
-        self,
-        request: _column_shape_pb2.GetColumnShapesRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_column_shape_pb2.GetColumnShapesResponse, _abc.Awaitable[_column_shape_pb2.GetColumnShapesResponse]]:
-        """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
-        (VERSION_VACUUMED) when its files are gone. Reads the whole version.
-        """
 
     @_abc_1.abstractmethod
     def UploadRows(
@@ -718,25 +646,12 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists erasures, newest first."""
 
     @_abc_1.abstractmethod
-    def PreviewErasure(
-        self,
-        request: _governance_service_pb2.PreviewErasureRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.PreviewErasureResponse], _abc.AsyncIterator[_governance_service_pb2.PreviewErasureResponse]]:
-        """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
-        user events and label review that holds something of the person. Reads every table, so it takes as long as
-        an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
-        """
-
-    @_abc_1.abstractmethod
     def WatchErasure(
         self,
         request: _governance_service_pb2.WatchErasureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.WatchErasureResponse], _abc.AsyncIterator[_governance_service_pb2.WatchErasureResponse]]:
-        """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
-        every service has acknowledged.
-        """
+        """Streams an erasure at every change until it ends; starts with its present state."""
 
     @_abc_1.abstractmethod
     def CreateRepairModel(
@@ -888,5 +803,62 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
         that the review does not hold. All or none.
         """
+
+    @_abc_1.abstractmethod
+    def ImportSource(
+        self,
+        request: _collect_pb2.ImportSourceRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.ImportSourceResponse, _abc.Awaitable[_collect_pb2.ImportSourceResponse]]:
+        """Takes in files from an object store or folder, or the answer of an SQL query, as a job that fetches the bytes and reads them. Places
+        and databases are named in the server's `sources_file`, and so are their credentials; FAILED_PRECONDITION (NO_SOURCES) without
+        one. The job fails with SOURCE_NOT_FOUND, SOURCE_UNREACHABLE, SOURCE_TOO_LARGE or QUERY_FAILED, and with what fails an import.
+        """
+
+    @_abc_1.abstractmethod
+    def ListImportSources(
+        self,
+        request: _collect_pb2.ListImportSourcesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.ListImportSourcesResponse, _abc.Awaitable[_collect_pb2.ListImportSourcesResponse]]:
+        """Lists the places and databases that ImportSource may read; never their credentials."""
+
+    @_abc_1.abstractmethod
+    def SuggestMapping(
+        self,
+        request_iterator: _MaybeAsyncIterator[_collect_pb2.SuggestMappingRequest],
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.SuggestMappingResponse, _abc.Awaitable[_collect_pb2.SuggestMappingResponse]]:
+        """Suggests which column of a file feeds which canonical column, from names, types and values: one header message, then the file or
+        its beginning in chunks of at most 1 MiB, 64 MiB in all. Stores nothing; CreateDataset confirms the mapping. INVALID_ARGUMENT
+        when the file cannot be read, RESOURCE_EXHAUSTED (SUGGEST_LIMIT) when reading it takes too much memory or time.
+        """
+
+    @_abc_1.abstractmethod
+    def UpdateLiveCollection(
+        self,
+        request: _collect_pb2.UpdateLiveCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.UpdateLiveCollectionResponse, _abc.Awaitable[_collect_pb2.UpdateLiveCollectionResponse]]:
+        """Says what flows into a dataset of user events by itself: events that CollectUserEvents stores, answers that the ranker serves.
+        Rows arrive in imports of their own, each event once. Turning events on also brings those that were collected before.
+        FAILED_PRECONDITION (WRONG_KIND) for a dataset of another kind.
+        """
+
+    @_abc_1.abstractmethod
+    def GetLiveCollection(
+        self,
+        request: _collect_pb2.GetLiveCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.GetLiveCollectionResponse, _abc.Awaitable[_collect_pb2.GetLiveCollectionResponse]]:
+        """Returns what flows into a dataset, and how much waits."""
+
+    @_abc_1.abstractmethod
+    def FlushLiveCollection(
+        self,
+        request: _collect_pb2.FlushLiveCollectionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_collect_pb2.FlushLiveCollectionResponse, _abc.Awaitable[_collect_pb2.FlushLiveCollectionResponse]]:
+        """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
 
 def add_GovernanceServiceServicer_to_server(servicer: GovernanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

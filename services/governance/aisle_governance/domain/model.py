@@ -17,6 +17,17 @@ class FileFormat(StrEnum):
     CSV = "CSV"
     JSONL = "JSONL"
     PARQUET = "PARQUET"
+    XLSX = "XLSX"
+
+
+class RecordSchema(StrEnum):
+    """Whose records JSON lines are; the names are those of the contract's enum without its prefix."""
+
+    NONE = ""
+    GOOGLE_RETAIL = "GOOGLE_RETAIL"
+    OPENSEARCH_UBI = "OPENSEARCH_UBI"
+    METARANK = "METARANK"
+    GORSE = "GORSE"
 
 
 class Severity(StrEnum):
@@ -29,10 +40,27 @@ class Severity(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """How a text file is written; empty parts are detected."""
+    """How a file is written; empty parts are detected."""
 
     delimiter: str = ""
     encoding: str = ""
+    quote: str = ""
+    sheet: str = ""
+    """Of a workbook; empty means the first."""
+    record_schema: RecordSchema = RecordSchema.NONE
+
+    def __post_init__(self) -> None:
+        """Give parts that came through JSON their types."""
+        object.__setattr__(self, "record_schema", RecordSchema(self.record_schema))
+
+
+@dataclass(frozen=True, slots=True)
+class ImportedFile:
+    """What one file of a source of several files brought."""
+
+    name: str
+    accepted_row_count: int
+    rejected_row_count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +96,15 @@ class Import:
     """SHA-256 of the Parquet file of accepted rows; empty until the job has succeeded."""
     rejected_artifact: str = ""
     """SHA-256 of the Parquet file of refused rows; empty when there are none."""
+    likely_encoding: str = ""
+    """What the bytes seem to be when some are no text in the dialect's encoding."""
+    files: tuple[ImportedFile, ...] = ()
+    """Of a source of several files."""
+    skipped_record_count: int = 0
+    same_as: str = ""
+    """Id of the import that had brought the same bytes before."""
+    exclusion_count: int = 0
+    """How many people were excluded when live rows became this import; for imports with a job, the job says it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ _ENDINGS = {
     ".jsonl": FileFormat.JSONL,
     ".ndjson": FileFormat.JSONL,
     ".parquet": FileFormat.PARQUET,
+    ".xlsx": FileFormat.XLSX,
 }
 
 

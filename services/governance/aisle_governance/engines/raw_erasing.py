@@ -18,7 +18,8 @@ from aisle_governance.domain.model import FileFormat
 from aisle_governance.domain.subjects import Subjects
 from aisle_governance.engines.decode import Budget, Limits, lines, members
 from aisle_governance.engines.erasing import PERSON_COLUMN
-from aisle_governance.engines.importer import READERS, row_id
+from aisle_governance.engines.importer import row_id
+from aisle_governance.engines.opening import open_reader
 from aisle_governance.engines.readers import Batch, Refused, Source
 from aisle_governance.errors import SourceProblem
 
@@ -33,6 +34,8 @@ class RawRows:
     extents: dict[str, dict[int, int]] = field(default_factory=lambda: defaultdict(dict))
     """By member: first line of each row (row number for Parquet) -> line of the row after it, 0 for the last row."""
     encoding: str = "utf-8"
+    parts: dict[tuple[str, int], int] = field(default_factory=dict)
+    """(member, line) -> how many rows were made out of that line, where there are several."""
 
     def __bool__(self) -> bool:
         """Whether there are any."""
@@ -40,17 +43,25 @@ class RawRows:
 
     def row_ids(self, import_id: str) -> set[str]:
         """Ids that the rows have in the import."""
-        return {row_id(import_id, member, line) for member, found in self.extents.items() for line in found}
+        return {
+            row_id(import_id, member, line, part)
+            for member, found in self.extents.items()
+            for line in found
+            for part in range(self.parts.get((member, line), 1))
+        }
 
 
 def find_rows(source: Source, file_format: FileFormat, subjects: Subjects, limits: Limits | None = None) -> RawRows:
     """Find the people's rows, refused ones included. Raises SourceProblem when the file cannot be read as a whole."""
-    reader = READERS[file_format](source, Budget(limits or Limits()))
+    reader = open_reader(source, file_format, Budget(limits or Limits()))
     found = RawRows()
     open_rows: dict[str, int] = {}
     for batch in reader.batches():
         hits = {*_accepted_hits(batch, source, subjects)}
         hits |= {refused.line for refused in batch.refused if _is_theirs(refused, subjects)}
+        found.parts |= {
+            (batch.member, line): part + 1 for line, part in zip(batch.lines, batch.parts, strict=False) if part
+        }
         starts = sorted({*batch.lines, *(refused.line for refused in batch.refused)})
         extents = found.extents[batch.member]
         if starts and (last := open_rows.pop(batch.member, 0)):
@@ -67,7 +78,7 @@ def find_rows(source: Source, file_format: FileFormat, subjects: Subjects, limit
 def _accepted_hits(batch: Batch, source: Source, subjects: Subjects) -> Iterator[int]:
     if not batch.rows:
         return
-    person = resolve(source.mapping, source.kind, batch.header).get(PERSON_COLUMN, -1)
+    person = resolve(source.columns, source.kind, batch.header).get(PERSON_COLUMN, -1)
     for line, cells in zip(batch.lines, batch.rows, strict=True):
         for position, cell in enumerate(cells):
             if subjects.is_id(cell) if position == person else subjects.mentions(cell):

@@ -4,24 +4,27 @@ import csv
 import json
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from aisle_governance.domain.kinds import CANONICAL, DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping, found_columns, resolve
-from aisle_governance.domain.model import Dialect
+from aisle_governance.domain.model import Dialect, RecordSchema
 from aisle_governance.engines.decode import Budget, check_encoding, lines, members
+from aisle_governance.engines.detect import SAMPLE_BYTES, cell_bytes, detect_quote, likely_encoding, split
 from aisle_governance.errors import SourceProblem, shorten
 
 BATCH_ROWS = 32_768
 MAX_FIELD = 1 << 20
 _DELIMITERS = (",", ";", "\t", "|")
 _MAX_RESYNC_CHARACTERS = 64 << 20
-_MAX_COLUMNS = 2_000
+MAX_COLUMNS = 2_000
+_QUOTE_SAMPLE_LINES = 50
 _PARQUET_BATCH_ROWS = 16_384
 
 
@@ -35,6 +38,8 @@ class Refused:
     cells: tuple[str, ...] = ()
     """What was read of it."""
     member: str = ""
+    part: int = 0
+    """Number of the row among those of one line, from 0."""
 
 
 @dataclass(slots=True)
@@ -49,6 +54,13 @@ class Batch:
     """Cells of each row, one per header column."""
     refused: list[Refused] = field(default_factory=list)
     member: str = ""
+    parts: list[int] = field(default_factory=list)
+    """Number of each row among those of one line; empty when every line is one row."""
+
+    @property
+    def row_parts(self) -> list[int]:
+        """`parts`, filled in."""
+        return self.parts or [0] * len(self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +71,15 @@ class Source:
     kind: DatasetKind
     mapping: ColumnMapping
     dialect: Dialect
+    any_header: bool = False
+    """Whether columns that the kind requires may be missing, as when a mapping is still to be found."""
+
+    @property
+    def columns(self) -> ColumnMapping:
+        """The mapping that the reader's header answers to: rows made out of another product's records have canonical names."""
+        return (
+            replace(self.mapping, columns={}) if self.dialect.record_schema is not RecordSchema.NONE else self.mapping
+        )
 
 
 class CsvReader:
@@ -67,7 +88,7 @@ class CsvReader:
     def __init__(self, source: Source, budget: Budget) -> None:
         """Prepare; `dialect` is complete once the first batch is there."""
         self._source, self._budget = source, budget
-        self.dialect = Dialect(source.dialect.delimiter, check_encoding(source.dialect.encoding, "dialect.encoding"))
+        self.dialect = replace(source.dialect, encoding=check_encoding(source.dialect.encoding, "dialect.encoding"))
         self._header: list[str] | None = None
 
     def batches(self) -> Iterator[Batch]:
@@ -87,20 +108,21 @@ class CsvReader:
                 "ENCODING_MISMATCH",
                 "The header holds NUL bytes.",
                 row=1,
-                next_step="Name the encoding (for example utf-16).",
+                next_step=f"Name the encoding; it is probably {likely_encoding(cell_bytes([text[:SAMPLE_BYTES]])) or 'utf-16'}.",
             )
-        if not self.dialect.delimiter:
-            self.dialect = Dialect(self._detect(text), self.dialect.encoding)
-        feed.unread([text])
+        sample = [text]
+        self._complete_dialect(feed, text, sample)
+        feed.unread(sample)
         try:
-            header = [name.strip() for name in next(csv.reader(feed, delimiter=self.dialect.delimiter, strict=True))]
+            header = [name.strip() for name in next(self._csv(feed))]
         except csv.Error as error:
             raise SourceProblem("HEADER_UNREADABLE", "The header line cannot be read.", row=1) from error
-        _check_header(header)
+        check_header(header)
         if self._header is None:
             self._header = header
-            self._check_columns(header, text)
-        elif header != self._header:
+            if not self._source.any_header:
+                self._check_columns(header, text)
+        elif sorted(header) != sorted(self._header):
             raise SourceProblem(
                 "HEADER_DIFFERS",
                 f"{label or 'A file'} in the zip has another header than the first one.",
@@ -109,11 +131,23 @@ class CsvReader:
             )
         return header
 
+    def _complete_dialect(self, feed: "_Feed", text: str, sample: list[str]) -> None:
+        """Detect what is not known yet; `sample` grows by the lines that were looked at."""
+        if not self.dialect.delimiter:
+            self.dialect = replace(self.dialect, delimiter=self._detect(text))
+        if not self.dialect.quote:
+            while len(sample) < _QUOTE_SAMPLE_LINES and (more := next(feed, "")):
+                sample.append(more)
+            self.dialect = replace(self.dialect, quote=detect_quote(sample, self.dialect.delimiter))
+
+    def _csv(self, feed: "_Feed") -> Any:
+        return csv.reader(feed, delimiter=self.dialect.delimiter, quotechar=self.dialect.quote, strict=True)
+
     def _detect(self, text: str) -> str:
         """The delimiter that finds most mapped columns, then the one that gives most columns."""
 
         def merit(delimiter: str) -> tuple[int, int]:
-            names = _split_header(text, delimiter)
+            names = split(text, delimiter)
             return found_columns(self._source.mapping, self._source.kind, names), len(names)
 
         return max(_DELIMITERS, key=merit)
@@ -123,7 +157,7 @@ class CsvReader:
             resolve(self._source.mapping, self._source.kind, header)
         except SourceProblem as problem:
             better = self._detect(text)
-            names = _split_header(text, better)
+            names = split(text, better)
             if found_columns(self._source.mapping, self._source.kind, names) > found_columns(
                 self._source.mapping, self._source.kind, header
             ):
@@ -138,7 +172,7 @@ class CsvReader:
             raise
 
     def _rows(self, feed: "_Feed", header: list[str], label: str) -> Iterator[Batch]:
-        reader = csv.reader(feed, delimiter=self.dialect.delimiter, strict=True)
+        reader = self._csv(feed)
         width = len(header)
         batch = Batch(header, member=label)
         resynced = 0
@@ -155,7 +189,7 @@ class CsvReader:
                     raise SourceProblem("QUOTES_UNBALANCED", "Too many rows have broken quotes.", row=start) from error
                 first, *rest = feed.taken or [""]
                 feed.unread(rest)
-                reader = csv.reader(feed, delimiter=self.dialect.delimiter, strict=True)
+                reader = self._csv(feed)
                 batch.refused.append(Refused(start, _quote_reason(error), cells=(first.rstrip("\r\n"),), member=label))
                 continue
             if len(cells) == width:
@@ -195,13 +229,6 @@ class _Feed:
         self.line -= len(texts)
 
 
-def _split_header(text: str, delimiter: str) -> list[str]:
-    try:
-        return [name.strip() for name in next(csv.reader([text], delimiter=delimiter), [])]
-    except csv.Error:
-        return []
-
-
 def _quote_reason(error: csv.Error) -> str:
     text = str(error)
     if "field larger" in text or "unexpected end" in text:
@@ -209,10 +236,11 @@ def _quote_reason(error: csv.Error) -> str:
     return "a quote stands where none may stand"
 
 
-def _check_header(header: list[str]) -> None:
-    if len(header) > _MAX_COLUMNS:
+def check_header(header: Sequence[str]) -> None:
+    """Raise SourceProblem for too many columns, or two of one name."""
+    if len(header) > MAX_COLUMNS:
         raise SourceProblem(
-            "HEADER_TOO_WIDE", f"The header has {len(header)} columns; at most {_MAX_COLUMNS} are read.", row=1
+            "HEADER_TOO_WIDE", f"The header has {len(header)} columns; at most {MAX_COLUMNS} are read.", row=1
         )
     seen: set[str] = set()
     for name in header:
@@ -233,7 +261,7 @@ class JsonLinesReader:
     def __init__(self, source: Source, budget: Budget) -> None:
         """Prepare."""
         self._source, self._budget = source, budget
-        self.dialect = Dialect("", check_encoding(source.dialect.encoding, "dialect.encoding"))
+        self.dialect = replace(source.dialect, encoding=check_encoding(source.dialect.encoding, "dialect.encoding"))
 
     def batches(self) -> Iterator[Batch]:
         """Yield all rows in order; the header is every mapped column that some row of the batch has."""
@@ -264,7 +292,7 @@ class JsonLinesReader:
 
     def _row(self, batch: Batch, number: int, text: str, wanted: list[str], seen: set[str]) -> None:
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = json.loads(text, parse_constant=refuse_constant)
         except (ValueError, RecursionError):
             batch.refused.append(Refused(number, "is not JSON", cells=(text.rstrip("\r\n"),), member=batch.member))
             return
@@ -281,18 +309,20 @@ class JsonLinesReader:
                     Refused(number, "holds a list or an object", name, (text.rstrip("\r\n"),), batch.member)
                 )
                 return
-            cells.append(_cell(cell))
+            cells.append(cell_text(cell))
             if name in value:
                 seen.add(name)
         batch.lines.append(number)
         batch.rows.append([*cells, json.dumps(value, sort_keys=True)])
 
 
-def _refuse_constant(name: str) -> float:
+def refuse_constant(name: str) -> float:
+    """NaN and infinities are no JSON."""
     raise ValueError(name)
 
 
-def _cell(value: Any) -> str | None:
+def cell_text(value: Any) -> str | None:
+    """A JSON value that is neither list nor object as the text that the checks of all formats read."""
     if value is None or isinstance(value, str):
         return value
     if isinstance(value, bool):
@@ -322,26 +352,31 @@ class ParquetReader:
 
     def _read(self, file: pq.ParquetFile) -> Iterator[Batch]:
         metadata = file.metadata
-        self._budget.spend(sum(metadata.row_group(index).total_byte_size for index in range(metadata.num_row_groups)))
+        self._budget.expected = sum(metadata.row_group(at).total_byte_size for at in range(metadata.num_row_groups))
+        if self._budget.expected > self._budget.limits.decoded_bytes:
+            self._budget.spend(self._budget.expected)
         schema = file.schema_arrow
         flat = [field.name for field in schema if not pa.types.is_nested(field.type)]
-        _check_header(flat)
-        used = resolve(self._source.mapping, self._source.kind, flat)
+        check_header(flat)
+        if not self._source.any_header:
+            resolve(self._source.mapping, self._source.kind, flat)
         number = 1
         for part in file.iter_batches(batch_size=_PARQUET_BATCH_ROWS, columns=flat):
             columns = [self._texts(part.column(name), name, number) for name in flat]
-            rows: list[Sequence[str | None]] = list(zip(*columns, strict=True)) if used else []
+            rows: list[Sequence[str | None]] = list(zip(*columns, strict=True))
             yield Batch(flat, list(range(number, number + len(rows))), rows)
             number += len(rows)
 
-    @staticmethod
-    def _texts(column: pa.Array, name: str, row: int) -> list[str | None]:
+    def _texts(self, column: pa.Array, name: str, row: int) -> list[str | None]:
         if pa.types.is_dictionary(column.type):
             column = column.dictionary_decode()
         if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
             return [None if value is None else value.decode("utf-8", "surrogateescape") for value in column.to_pylist()]
         try:
-            texts: list[str | None] = column.cast(pa.string()).to_pylist()
+            column = column.cast(pa.string())
+            # What the file says of its size is that of its encoding, which may name one long text a million times.
+            self._budget.spend(pc.sum(pc.binary_length(column)).as_py() or 0)
+            texts: list[str | None] = column.to_pylist()
         except pa.ArrowException as error:
             raise SourceProblem(
                 "COLUMN_TYPE",

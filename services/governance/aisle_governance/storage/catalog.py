@@ -10,7 +10,7 @@ from sqlalchemy import Connection, Row, insert, select, update
 
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
-from aisle_governance.domain.model import Dataset, Dialect, FileFormat, Import
+from aisle_governance.domain.model import Dataset, Dialect, FileFormat, Import, ImportedFile
 from aisle_governance.errors import NotFound
 from aisle_governance.storage import contracts
 from aisle_governance.storage.tables import datasets, imports
@@ -83,11 +83,12 @@ def add_import(conn: Connection, new: Import) -> Import:
         "dataset": new.dataset,
         "source_file": new.source_file,
         "sha256": new.sha256,
-        "live_sha256": new.sha256,
+        "live_sha256": new.sha256 or None,
         "source_bytes": new.source_bytes,
         "format": new.format.value,
         "delimiter": new.dialect.delimiter,
         "encoding": new.dialect.encoding,
+        "details": _details(new),
         "accepted_row_count": 0,
         "rejected_row_count": 0,
         "rows_artifact": "",
@@ -141,6 +142,7 @@ def finish_import(conn: Connection, done: Import) -> None:
         .values(
             delimiter=done.dialect.delimiter,
             encoding=done.dialect.encoding,
+            details=_details(done),
             accepted_row_count=done.accepted_row_count,
             rejected_row_count=done.rejected_row_count,
             rows_artifact=done.rows_artifact,
@@ -151,12 +153,41 @@ def finish_import(conn: Connection, done: Import) -> None:
     conn.execute(update(datasets).where(datasets.c.id == done.dataset).values(imported_row_count=more))
 
 
+def set_bytes(conn: Connection, found: Import) -> None:
+    """Note the bytes of an import that were not known when it was queued."""
+    values = {
+        "sha256": found.sha256,
+        "live_sha256": found.sha256,
+        "source_bytes": found.source_bytes,
+        "format": found.format.value,
+    }
+    conn.execute(update(imports).where(imports.c.id == found.id).values(values))
+
+
 def release_bytes(conn: Connection, import_id: str) -> None:
     """Let the bytes of a failed import be imported again."""
     conn.execute(update(imports).where(imports.c.id == import_id).values(live_sha256=None))
 
 
+_DIALECT_DETAILS = ("quote", "sheet", "record_schema")
+
+
+def _details(value: Import) -> str:
+    known = {name: getattr(value.dialect, name) for name in _DIALECT_DETAILS}
+    known |= {"likely_encoding": value.likely_encoding, "skipped": value.skipped_record_count, "same_as": value.same_as}
+    known |= {"exclusion_count": value.exclusion_count}
+    files = [[part.name, part.accepted_row_count, part.rejected_row_count] for part in value.files]
+    return json.dumps({name: one for name, one in (known | {"files": files}).items() if one}, sort_keys=True)
+
+
+def dialect_of(row: Row[Any]) -> Dialect:
+    """The dialect in a row of `imports`."""
+    details = json.loads(row.details)
+    return Dialect(row.delimiter, row.encoding, **{name: details[name] for name in _DIALECT_DETAILS if name in details})
+
+
 def _import(row: Row[Any]) -> Import:
+    details = json.loads(row.details)
     return Import(
         id=row.id,
         dataset=row.dataset,
@@ -165,9 +196,14 @@ def _import(row: Row[Any]) -> Import:
         sha256=row.sha256,
         source_bytes=row.source_bytes,
         format=FileFormat(row.format),
-        dialect=Dialect(row.delimiter, row.encoding),
+        dialect=dialect_of(row),
         accepted_row_count=row.accepted_row_count,
         rejected_row_count=row.rejected_row_count,
         rows_artifact=row.rows_artifact,
         rejected_artifact=row.rejected_artifact,
+        likely_encoding=details.get("likely_encoding", ""),
+        files=tuple(ImportedFile(*part) for part in details.get("files", [])),
+        skipped_record_count=details.get("skipped", 0),
+        same_as=details.get("same_as", ""),
+        exclusion_count=details.get("exclusion_count", 0),
     )

@@ -59,10 +59,11 @@ def ended_imports(conn: Connection) -> list[dict[str, Any]]:
                     "kind": dataset.kind,
                     "mapping": json.loads(dataset.mapping),
                     "format": row.format,
-                    "dialect": {"delimiter": row.delimiter, "encoding": row.encoding},
+                    "dialect": asdict(catalog.dialect_of(row)),
                     "sha256": row.sha256,
                     "rows": row.rows_artifact,
                     "rejected": row.rejected_artifact,
+                    "exclusion_count": json.loads(row.details).get("exclusion_count", 0),
                 }
             )
     return found

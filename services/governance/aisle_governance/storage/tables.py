@@ -51,10 +51,14 @@ imports = Table(
     Column("rejected_row_count", BigInteger, nullable=False),
     Column("rows_artifact", Text, nullable=False),
     Column("rejected_artifact", Text, nullable=False),
+    Column("details", Text, nullable=False, server_default="{}"),
     Unique("dataset", "live_sha256", name="uq_imports_dataset_live_sha256"),
     Index("ix_imports_dataset_sequence", "dataset", "sequence"),
 )
-"""`live_sha256` is `sha256` until the import fails, then null, so that the same bytes can be tried again."""
+"""`live_sha256` is `sha256` until the import fails, then null, so that the same bytes can be tried again.
+
+`details` is JSON: the rest of the dialect, and what is told of the source beside counts.
+"""
 
 runs = Table(
     "runs",
@@ -301,3 +305,36 @@ model_aliases = Table(
     Column("model_version", Text, nullable=False),
 )
 """`holder` is `models/{model}@{alias}`."""
+live_collections = Table(
+    "live_collections",
+    metadata,
+    Column("dataset", Text, primary_key=True),
+    Column("user_events", Boolean, nullable=False),
+    Column("impressions", Boolean, nullable=False),
+    Column("batch_seconds", Integer, nullable=False),
+    Column("batch_row_count", Integer, nullable=False),
+    Column("events_off_time", Float, nullable=False),
+)
+
+live_rows = Table(
+    "live_rows",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("dataset", Text, nullable=False),
+    Column("source_id", Text, nullable=False),
+    Column("customer_id", Text, nullable=False),
+    Column("row_count", Integer, nullable=False),
+    Column("receive_time", Float, nullable=False),
+    Column("data", Text, nullable=False),
+    Unique("dataset", "source_id", name="uq_live_rows_dataset_source_id"),
+)
+"""What waits to become an import: an event, or an answer with all its products (`row_count` of them), as JSON."""
+
+live_batches = Table(
+    "live_batches",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("dataset", Text, nullable=False),
+    Column("rows_artifact", Text, nullable=False),
+)
+"""Batches that are being written: noted before their file exists, gone once an import refers to it."""
