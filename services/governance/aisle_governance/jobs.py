@@ -4,7 +4,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aisle_runtime.artifacts import ArtifactStore
 from aisle_runtime.jobs import JobContext
@@ -12,6 +12,7 @@ from aisle_runtime.telemetry import span
 from aisle_runtime.tokens import load_key
 
 from aisle_governance import telemetry
+from aisle_governance.domain.categories import Accepted, Source
 from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import DatasetKind, columns_of
 from aisle_governance.domain.mapping import ColumnMapping
@@ -19,6 +20,9 @@ from aisle_governance.domain.model import Dialect, FileFormat
 from aisle_governance.domain.pii import PiiPolicy
 from aisle_governance.errors import QualityGateStopped, SourceProblem
 from aisle_governance.settings import GovernanceSettings
+
+if TYPE_CHECKING:
+    from aisle_governance.engines.governor import GovernedDataset
 
 
 def import_rows(context: JobContext) -> bytes:
@@ -129,25 +133,15 @@ def pii_key(mapping: ColumnMapping) -> bytes:
     return load_key(GovernanceSettings().pii_key_path) if PiiPolicy.HASH in mapping.pii_policies.values() else b""
 
 
-def _govern_one(
-    context: JobContext,
-    run: str,
-    part: dict[str, Any],
-    tables: Path,
-    artifacts: ArtifactStore,
-    begin: float,
-    share: float,
-) -> dict[str, Any]:
+def governed_dataset(part: dict[str, Any], artifacts: ArtifactStore) -> "GovernedDataset":
+    """What is to be governed, from the part of a run's payload about one dataset."""
     from aisle_governance.domain.repair.model import RepairModel
-    from aisle_governance.engines import quarantine
     from aisle_governance.engines.governor import GovernedDataset
-    from aisle_governance.engines.governor import govern as govern_dataset
-    from aisle_governance.engines.tables import schema_words, write_table
 
-    dataset, kind, mapping = part["dataset"], DatasetKind(part["kind"]), ColumnMapping(**part["mapping"])
-    job = GovernedDataset(
-        dataset=dataset,
-        kind=kind,
+    mapping = ColumnMapping(**part["mapping"])
+    return GovernedDataset(
+        dataset=part["dataset"],
+        kind=DatasetKind(part["kind"]),
         mapping=mapping,
         contract_yaml=part["contract_yaml"],
         disabled_rules=tuple(part["disabled_rules"]),
@@ -161,7 +155,25 @@ def _govern_one(
         cleaning=Cleaning.from_json(part.get("cleaning", {})),
         repairs=RepairModel.from_json(part.get("repairs") or {}),
         label_fixes=tuple((query, product, grade) for query, product, grade in part.get("label_fixes", [])),
+        categories=tuple(Accepted(**one | {"source": Source(one["source"])}) for one in part.get("categories", [])),
     )
+
+
+def _govern_one(
+    context: JobContext,
+    run: str,
+    part: dict[str, Any],
+    tables: Path,
+    artifacts: ArtifactStore,
+    begin: float,
+    share: float,
+) -> dict[str, Any]:
+    from aisle_governance.engines import quarantine
+    from aisle_governance.engines.governor import govern as govern_dataset
+    from aisle_governance.engines.tables import schema_words, write_table
+
+    dataset, kind = part["dataset"], DatasetKind(part["kind"])
+    job = governed_dataset(part, artifacts)
 
     def say(ratio: float, phase: str) -> None:
         context.raise_if_cancelled()

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from aisle_governance import convert, uploading
+from aisle_governance.classifying import Classifying
 from aisle_governance.collecting import UserEvents
 from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.model import Dataset, Import, Run
@@ -23,11 +24,14 @@ from aisle_governance.labelling import Labelling
 from aisle_governance.reading import Readings, find_version
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
+from aisle_governance.servicer_categories import CategoryServicer
 from aisle_governance.servicer_history import HistoryRules, HistoryServicer
 from aisle_governance.servicer_labels import LabelServicer
 from aisle_governance.servicer_repair import RepairServicer
+from aisle_governance.servicer_roi import RoiServicer
 from aisle_governance.settings import GovernanceSettings
 from aisle_governance.storage import catalog, history
+from aisle_governance.weighing import RoiStudies
 
 Context = Any
 R = TypeVar("R", bound=Message)
@@ -35,7 +39,7 @@ ODCS = "aisle_governance.engines.odcs"
 """Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
-class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
+class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, RoiServicer, CategoryServicer):
     """Implements `aisle.governance.v1.GovernanceService`; errors leave through the runtime's interceptor."""
 
     def __init__(
@@ -50,9 +54,11 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer):
         history_rules: HistoryRules,
         labelling: Labelling,
         repairs: Repairs,
+        studies: RoiStudies,
+        classifying: Classifying,
     ) -> None:
         """Answer with these."""
-        self._labelling = labelling
+        self._labelling, self._studies, self._classifying = labelling, studies, classifying
         self._db, self._jobs, self._requests = platform.db, platform.jobs, platform.requests
         self._artifacts, self._settings = platform.artifacts, settings
         self._history, self._repairs = history_rules, repairs

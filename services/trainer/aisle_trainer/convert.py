@@ -51,6 +51,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
         label_noise_ratio=spec.label_noise_ratio,
         folds=spec.folds,
         skip_export=spec.skip_export,
+        evaluate_unexported=spec.evaluate_unexported,
     )
 
 
@@ -74,6 +75,7 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
         label_noise_ratio=plan.label_noise_ratio,
         folds=plan.folds,
         skip_export=plan.skip_export,
+        evaluate_unexported=plan.evaluate_unexported,
     )
 
 

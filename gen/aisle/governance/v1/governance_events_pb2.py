@@ -22,6 +22,8 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.governance.v1 import classification_pb2 as aisle_dot_governance_dot_v1_dot_classification__pb2
+from aisle.governance.v1 import data_roi_pb2 as aisle_dot_governance_dot_v1_dot_data__roi__pb2
 from aisle.governance.v1 import dataset_pb2 as aisle_dot_governance_dot_v1_dot_dataset__pb2
 from aisle.governance.v1 import erasure_pb2 as aisle_dot_governance_dot_v1_dot_erasure__pb2
 from aisle.governance.v1 import governance_run_pb2 as aisle_dot_governance_dot_v1_dot_governance__run__pb2
@@ -31,27 +33,31 @@ from aisle.pipeline.v1 import pipeline_spec_pb2 as aisle_dot_pipeline_dot_v1_dot
 from aisle.type.v1 import failure_pb2 as aisle_dot_type_dot_v1_dot_failure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+aisle/governance/v1/governance_events.proto\x12\x13\x61isle.governance.v1\x1a!aisle/governance/v1/dataset.proto\x1a!aisle/governance/v1/erasure.proto\x1a(aisle/governance/v1/governance_run.proto\x1a\x1f\x61isle/governance/v1/label.proto\x1a$aisle/governance/v1/user_event.proto\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1b\x61isle/type/v1/failure.proto\"W\n\x17\x44\x61tasetVersionPublished\x12<\n\x0f\x64\x61taset_version\x18\x01 \x01(\x0b\x32#.aisle.governance.v1.DatasetVersion\"\x82\x01\n\x16GovernanceRunCompleted\x12:\n\x0egovernance_run\x18\x01 \x01(\x0b\x32\".aisle.governance.v1.GovernanceRun\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x84\x01\n\x13GovernanceRunFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"u\n\x11QualityGateFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x37\n\rfailed_checks\x18\x03 \x03(\x0b\x32 .aisle.governance.v1.CheckResult\"E\n\x13UserEventsCollected\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aisle.governance.v1.UserEvent\">\n\rSubjectErased\x12-\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1c.aisle.governance.v1.Erasure\"C\n\x0bLabelsBuilt\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"N\n\x14LabelReviewCompleted\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReviewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+aisle/governance/v1/governance_events.proto\x12\x13\x61isle.governance.v1\x1a(aisle/governance/v1/classification.proto\x1a\"aisle/governance/v1/data_roi.proto\x1a!aisle/governance/v1/dataset.proto\x1a!aisle/governance/v1/erasure.proto\x1a(aisle/governance/v1/governance_run.proto\x1a\x1f\x61isle/governance/v1/label.proto\x1a$aisle/governance/v1/user_event.proto\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1b\x61isle/type/v1/failure.proto\"W\n\x17\x44\x61tasetVersionPublished\x12<\n\x0f\x64\x61taset_version\x18\x01 \x01(\x0b\x32#.aisle.governance.v1.DatasetVersion\"\x82\x01\n\x16GovernanceRunCompleted\x12:\n\x0egovernance_run\x18\x01 \x01(\x0b\x32\".aisle.governance.v1.GovernanceRun\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x84\x01\n\x13GovernanceRunFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"u\n\x11QualityGateFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x37\n\rfailed_checks\x18\x03 \x03(\x0b\x32 .aisle.governance.v1.CheckResult\"E\n\x13UserEventsCollected\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aisle.governance.v1.UserEvent\">\n\rSubjectErased\x12-\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1c.aisle.governance.v1.Erasure\"C\n\x0bLabelsBuilt\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"N\n\x14LabelReviewCompleted\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"E\n\x11RoiStudyCompleted\x12\x30\n\troi_study\x18\x01 \x01(\x0b\x32\x1d.aisle.governance.v1.RoiStudy\"L\n\x12\x43\x61tegoriesProposed\x12\x36\n\x0c\x63\x61tegory_job\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.CategoryJobb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.governance.v1.governance_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATASETVERSIONPUBLISHED']._serialized_start=319
-  _globals['_DATASETVERSIONPUBLISHED']._serialized_end=406
-  _globals['_GOVERNANCERUNCOMPLETED']._serialized_start=409
-  _globals['_GOVERNANCERUNCOMPLETED']._serialized_end=539
-  _globals['_GOVERNANCERUNFAILED']._serialized_start=542
-  _globals['_GOVERNANCERUNFAILED']._serialized_end=674
-  _globals['_QUALITYGATEFAILED']._serialized_start=676
-  _globals['_QUALITYGATEFAILED']._serialized_end=793
-  _globals['_USEREVENTSCOLLECTED']._serialized_start=795
-  _globals['_USEREVENTSCOLLECTED']._serialized_end=864
-  _globals['_SUBJECTERASED']._serialized_start=866
-  _globals['_SUBJECTERASED']._serialized_end=928
-  _globals['_LABELSBUILT']._serialized_start=930
-  _globals['_LABELSBUILT']._serialized_end=997
-  _globals['_LABELREVIEWCOMPLETED']._serialized_start=999
-  _globals['_LABELREVIEWCOMPLETED']._serialized_end=1077
+  _globals['_DATASETVERSIONPUBLISHED']._serialized_start=397
+  _globals['_DATASETVERSIONPUBLISHED']._serialized_end=484
+  _globals['_GOVERNANCERUNCOMPLETED']._serialized_start=487
+  _globals['_GOVERNANCERUNCOMPLETED']._serialized_end=617
+  _globals['_GOVERNANCERUNFAILED']._serialized_start=620
+  _globals['_GOVERNANCERUNFAILED']._serialized_end=752
+  _globals['_QUALITYGATEFAILED']._serialized_start=754
+  _globals['_QUALITYGATEFAILED']._serialized_end=871
+  _globals['_USEREVENTSCOLLECTED']._serialized_start=873
+  _globals['_USEREVENTSCOLLECTED']._serialized_end=942
+  _globals['_SUBJECTERASED']._serialized_start=944
+  _globals['_SUBJECTERASED']._serialized_end=1006
+  _globals['_LABELSBUILT']._serialized_start=1008
+  _globals['_LABELSBUILT']._serialized_end=1075
+  _globals['_LABELREVIEWCOMPLETED']._serialized_start=1077
+  _globals['_LABELREVIEWCOMPLETED']._serialized_end=1155
+  _globals['_ROISTUDYCOMPLETED']._serialized_start=1157
+  _globals['_ROISTUDYCOMPLETED']._serialized_end=1226
+  _globals['_CATEGORIESPROPOSED']._serialized_start=1228
+  _globals['_CATEGORIESPROPOSED']._serialized_end=1304
 # @@protoc_insertion_point(module_scope)

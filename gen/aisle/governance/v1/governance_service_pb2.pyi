@@ -1,3 +1,5 @@
+from aisle.governance.v1 import classification_pb2 as _classification_pb2
+from aisle.governance.v1 import data_roi_pb2 as _data_roi_pb2
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
 from aisle.governance.v1 import dataset_history_pb2 as _dataset_history_pb2
 from aisle.governance.v1 import erasure_pb2 as _erasure_pb2

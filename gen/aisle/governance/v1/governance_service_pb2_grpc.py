@@ -3,6 +3,8 @@
 import grpc
 import warnings
 
+from aisle.governance.v1 import classification_pb2 as aisle_dot_governance_dot_v1_dot_classification__pb2
+from aisle.governance.v1 import data_roi_pb2 as aisle_dot_governance_dot_v1_dot_data__roi__pb2
 from aisle.governance.v1 import governance_service_pb2 as aisle_dot_governance_dot_v1_dot_governance__service__pb2
 from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
 
@@ -288,6 +290,66 @@ class GovernanceServiceStub:
                 '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
                 request_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
+                _registered_method=True)
+        self.CreateRoiStudy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CreateRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.GetRoiStudy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.ListRoiStudies = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListRoiStudies',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesResponse.FromString,
+                _registered_method=True)
+        self.CancelRoiStudy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CancelRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.WatchRoiStudy = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.StartCategoryJob = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/StartCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.GetCategoryJob = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.ListCategoryJobs = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListCategoryJobs',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsResponse.FromString,
+                _registered_method=True)
+        self.CancelCategoryJob = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CancelCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.WatchCategoryJob = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.ListCategoryProposals = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListCategoryProposals',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsResponse.FromString,
+                _registered_method=True)
+        self.AcceptCategories = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/AcceptCategories',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesResponse.FromString,
                 _registered_method=True)
 
 
@@ -670,6 +732,92 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateRoiStudy(self, request, context):
+        """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+        judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRoiStudy(self, request, context):
+        """Returns one study with the arms measured so far.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRoiStudies(self, request, context):
+        """Lists studies, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRoiStudy(self, request, context):
+        """Stops a study; FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRoiStudy(self, request, context):
+        """Streams a study at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartCategoryJob(self, request, context):
+        """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+        CategoriesProposed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCategoryJob(self, request, context):
+        """Returns one job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCategoryJobs(self, request, context):
+        """Lists the jobs of a dataset, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelCategoryJob(self, request, context):
+        """Stops a job; FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchCategoryJob(self, request, context):
+        """Streams a job at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCategoryProposals(self, request, context):
+        """Lists proposals, the least certain first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptCategories(self, request, context):
+        """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GovernanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -922,6 +1070,66 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.AcceptLabelFixes,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.SerializeToString,
+            ),
+            'CreateRoiStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyResponse.SerializeToString,
+            ),
+            'GetRoiStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyResponse.SerializeToString,
+            ),
+            'ListRoiStudies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoiStudies,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesResponse.SerializeToString,
+            ),
+            'CancelRoiStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyResponse.SerializeToString,
+            ),
+            'WatchRoiStudy': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyResponse.SerializeToString,
+            ),
+            'StartCategoryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobResponse.SerializeToString,
+            ),
+            'GetCategoryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobResponse.SerializeToString,
+            ),
+            'ListCategoryJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategoryJobs,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsResponse.SerializeToString,
+            ),
+            'CancelCategoryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobResponse.SerializeToString,
+            ),
+            'WatchCategoryJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobResponse.SerializeToString,
+            ),
+            'ListCategoryProposals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategoryProposals,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsResponse.SerializeToString,
+            ),
+            'AcceptCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptCategories,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -2278,6 +2486,330 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/AcceptLabelFixes',
             aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_label__pb2.AcceptLabelFixesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CreateRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoiStudies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListRoiStudies',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CancelRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/StartCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategoryJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListCategoryJobs',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CancelCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategoryProposals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListCategoryProposals',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/AcceptCategories',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

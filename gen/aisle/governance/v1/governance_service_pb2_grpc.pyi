@@ -3,6 +3,8 @@
 isort:skip_file
 """
 
+from aisle.governance.v1 import classification_pb2 as _classification_pb2
+from aisle.governance.v1 import data_roi_pb2 as _data_roi_pb2
 from aisle.governance.v1 import governance_service_pb2 as _governance_service_pb2
 from aisle.governance.v1 import label_pb2 as _label_pb2
 from collections import abc as _abc
@@ -173,6 +175,34 @@ class GovernanceServiceStub:
     `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
     that the review does not hold. All or none.
     """
+    CreateRoiStudy: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.CreateRoiStudyRequest, _data_roi_pb2.CreateRoiStudyResponse]
+    """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+    judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+    """
+    GetRoiStudy: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.GetRoiStudyRequest, _data_roi_pb2.GetRoiStudyResponse]
+    """Returns one study with the arms measured so far."""
+    ListRoiStudies: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.ListRoiStudiesRequest, _data_roi_pb2.ListRoiStudiesResponse]
+    """Lists studies, newest first."""
+    CancelRoiStudy: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.CancelRoiStudyRequest, _data_roi_pb2.CancelRoiStudyResponse]
+    """Stops a study; FAILED_PRECONDITION when it has ended."""
+    WatchRoiStudy: _grpc.UnaryStreamMultiCallable[_data_roi_pb2.WatchRoiStudyRequest, _data_roi_pb2.WatchRoiStudyResponse]
+    """Streams a study at every change until it ends; starts with its present state."""
+    StartCategoryJob: _grpc.UnaryUnaryMultiCallable[_classification_pb2.StartCategoryJobRequest, _classification_pb2.StartCategoryJobResponse]
+    """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+    CategoriesProposed.
+    """
+    GetCategoryJob: _grpc.UnaryUnaryMultiCallable[_classification_pb2.GetCategoryJobRequest, _classification_pb2.GetCategoryJobResponse]
+    """Returns one job."""
+    ListCategoryJobs: _grpc.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryJobsRequest, _classification_pb2.ListCategoryJobsResponse]
+    """Lists the jobs of a dataset, newest first."""
+    CancelCategoryJob: _grpc.UnaryUnaryMultiCallable[_classification_pb2.CancelCategoryJobRequest, _classification_pb2.CancelCategoryJobResponse]
+    """Stops a job; FAILED_PRECONDITION when it has ended."""
+    WatchCategoryJob: _grpc.UnaryStreamMultiCallable[_classification_pb2.WatchCategoryJobRequest, _classification_pb2.WatchCategoryJobResponse]
+    """Streams a job at every change until it ends; starts with its present state."""
+    ListCategoryProposals: _grpc.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryProposalsRequest, _classification_pb2.ListCategoryProposalsResponse]
+    """Lists proposals, the least certain first."""
+    AcceptCategories: _grpc.UnaryUnaryMultiCallable[_classification_pb2.AcceptCategoriesRequest, _classification_pb2.AcceptCategoriesResponse]
+    """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank."""
 
 @_typing.type_check_only
 class GovernanceServiceAsyncStub(GovernanceServiceStub):
@@ -318,6 +348,34 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
     that the review does not hold. All or none.
     """
+    CreateRoiStudy: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.CreateRoiStudyRequest, _data_roi_pb2.CreateRoiStudyResponse]  # type: ignore[assignment]
+    """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+    judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+    """
+    GetRoiStudy: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.GetRoiStudyRequest, _data_roi_pb2.GetRoiStudyResponse]  # type: ignore[assignment]
+    """Returns one study with the arms measured so far."""
+    ListRoiStudies: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.ListRoiStudiesRequest, _data_roi_pb2.ListRoiStudiesResponse]  # type: ignore[assignment]
+    """Lists studies, newest first."""
+    CancelRoiStudy: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.CancelRoiStudyRequest, _data_roi_pb2.CancelRoiStudyResponse]  # type: ignore[assignment]
+    """Stops a study; FAILED_PRECONDITION when it has ended."""
+    WatchRoiStudy: _aio.UnaryStreamMultiCallable[_data_roi_pb2.WatchRoiStudyRequest, _data_roi_pb2.WatchRoiStudyResponse]  # type: ignore[assignment]
+    """Streams a study at every change until it ends; starts with its present state."""
+    StartCategoryJob: _aio.UnaryUnaryMultiCallable[_classification_pb2.StartCategoryJobRequest, _classification_pb2.StartCategoryJobResponse]  # type: ignore[assignment]
+    """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+    CategoriesProposed.
+    """
+    GetCategoryJob: _aio.UnaryUnaryMultiCallable[_classification_pb2.GetCategoryJobRequest, _classification_pb2.GetCategoryJobResponse]  # type: ignore[assignment]
+    """Returns one job."""
+    ListCategoryJobs: _aio.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryJobsRequest, _classification_pb2.ListCategoryJobsResponse]  # type: ignore[assignment]
+    """Lists the jobs of a dataset, newest first."""
+    CancelCategoryJob: _aio.UnaryUnaryMultiCallable[_classification_pb2.CancelCategoryJobRequest, _classification_pb2.CancelCategoryJobResponse]  # type: ignore[assignment]
+    """Stops a job; FAILED_PRECONDITION when it has ended."""
+    WatchCategoryJob: _aio.UnaryStreamMultiCallable[_classification_pb2.WatchCategoryJobRequest, _classification_pb2.WatchCategoryJobResponse]  # type: ignore[assignment]
+    """Streams a job at every change until it ends; starts with its present state."""
+    ListCategoryProposals: _aio.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryProposalsRequest, _classification_pb2.ListCategoryProposalsResponse]  # type: ignore[assignment]
+    """Lists proposals, the least certain first."""
+    AcceptCategories: _aio.UnaryUnaryMultiCallable[_classification_pb2.AcceptCategoriesRequest, _classification_pb2.AcceptCategoriesResponse]  # type: ignore[assignment]
+    """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank."""
 
 class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """GovernanceService turns a shop's raw data into trusted, labelled, versioned data.
@@ -760,5 +818,105 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         `review`, whatever the imports say. A later fix of the same pair takes the place of the earlier one. NOT_FOUND for a rank
         that the review does not hold. All or none.
         """
+
+    @_abc_1.abstractmethod
+    def CreateRoiStudy(
+        self,
+        request: _data_roi_pb2.CreateRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.CreateRoiStudyResponse, _abc.Awaitable[_data_roi_pb2.CreateRoiStudyResponse]]:
+        """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+        judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRoiStudy(
+        self,
+        request: _data_roi_pb2.GetRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.GetRoiStudyResponse, _abc.Awaitable[_data_roi_pb2.GetRoiStudyResponse]]:
+        """Returns one study with the arms measured so far."""
+
+    @_abc_1.abstractmethod
+    def ListRoiStudies(
+        self,
+        request: _data_roi_pb2.ListRoiStudiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.ListRoiStudiesResponse, _abc.Awaitable[_data_roi_pb2.ListRoiStudiesResponse]]:
+        """Lists studies, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelRoiStudy(
+        self,
+        request: _data_roi_pb2.CancelRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.CancelRoiStudyResponse, _abc.Awaitable[_data_roi_pb2.CancelRoiStudyResponse]]:
+        """Stops a study; FAILED_PRECONDITION when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchRoiStudy(
+        self,
+        request: _data_roi_pb2.WatchRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_data_roi_pb2.WatchRoiStudyResponse], _abc.AsyncIterator[_data_roi_pb2.WatchRoiStudyResponse]]:
+        """Streams a study at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def StartCategoryJob(
+        self,
+        request: _classification_pb2.StartCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.StartCategoryJobResponse, _abc.Awaitable[_classification_pb2.StartCategoryJobResponse]]:
+        """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+        CategoriesProposed.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCategoryJob(
+        self,
+        request: _classification_pb2.GetCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.GetCategoryJobResponse, _abc.Awaitable[_classification_pb2.GetCategoryJobResponse]]:
+        """Returns one job."""
+
+    @_abc_1.abstractmethod
+    def ListCategoryJobs(
+        self,
+        request: _classification_pb2.ListCategoryJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.ListCategoryJobsResponse, _abc.Awaitable[_classification_pb2.ListCategoryJobsResponse]]:
+        """Lists the jobs of a dataset, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelCategoryJob(
+        self,
+        request: _classification_pb2.CancelCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.CancelCategoryJobResponse, _abc.Awaitable[_classification_pb2.CancelCategoryJobResponse]]:
+        """Stops a job; FAILED_PRECONDITION when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchCategoryJob(
+        self,
+        request: _classification_pb2.WatchCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_classification_pb2.WatchCategoryJobResponse], _abc.AsyncIterator[_classification_pb2.WatchCategoryJobResponse]]:
+        """Streams a job at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def ListCategoryProposals(
+        self,
+        request: _classification_pb2.ListCategoryProposalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.ListCategoryProposalsResponse, _abc.Awaitable[_classification_pb2.ListCategoryProposalsResponse]]:
+        """Lists proposals, the least certain first."""
+
+    @_abc_1.abstractmethod
+    def AcceptCategories(
+        self,
+        request: _classification_pb2.AcceptCategoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.AcceptCategoriesResponse, _abc.Awaitable[_classification_pb2.AcceptCategoriesResponse]]:
+        """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank."""
 
 def add_GovernanceServiceServicer_to_server(servicer: GovernanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
