@@ -47,7 +47,8 @@ def composed_orders(reference: pd.DataFrame, arm: pd.DataFrame) -> pd.DataFrame:
     times = reference["order_time"]
     span = times.max() - times.min()
     start = times.max() - min(pd.Timedelta(days=HELD_DAYS), span * HELD_SHARE)
-    return pd.concat([arm[arm["order_time"] < start], reference[times >= start]])
+    composed: pd.DataFrame = pd.concat([arm.loc[arm["order_time"] < start], reference.loc[times >= start]])
+    return composed
 
 
 def _label_rows(frame: pd.DataFrame) -> pd.DataFrame:
