@@ -177,7 +177,7 @@ async def test_proposals_are_reviewed_and_lie_over_the_products_from_the_next_ru
     assert figures["accuracy"] > 0.9 > figures["accuracy:majority"]
 
     found = await shop.queue(job.name)
-    assert [one.product_id for one in found][0] == "new-3"
+    assert found[0].product_id == "new-3"
     assert [one.confidence for one in found] == sorted(one.confidence for one in found)
     by_id = {one.product_id: one for one in found}
     assert (by_id["new-1"].proposed_category, by_id["new-2"].proposed_category) == ("Lamps", "Chairs")
@@ -246,7 +246,7 @@ async def test_bad_category_calls_name_what_is_wrong(shop: Shop) -> None:
     assert job.status.failure.reason == "TOO_FEW_CATEGORISED"
     accept = classification_pb2.AcceptCategoriesRequest(category_job=job.name)
     assert (await refused(shop.stub.AcceptCategories(accept))).violations[0].field == "decisions"
-    accept.decisions.add(rank=7, category="x\n")
+    accept.decisions.add(rank=7, category="x\ny")
     assert (await refused(shop.stub.AcceptCategories(accept))).violations[0].field == "decisions[0].category"
     accept.decisions[0].category = "x"
     assert (await refused(shop.stub.AcceptCategories(accept))).reason == "PROPOSAL_NOT_FOUND"

@@ -193,7 +193,7 @@ async def test_planted_rules_come_out_as_what_they_are(shop: Shop) -> None:
     assert verdicts.pop("") == "UNSPECIFIED"
     assert set(verdicts.values()) == {"INERT"}
     useful, harmful = arms["repair_text"], arms["drop_outliers"]
-    assert [arm.rule for arm in study.arms][0] == "repair_text"
+    assert study.arms[0].rule == "repair_text"
     assert useful.change == data_roi_pb2.ROI_CHANGE_LEFT_OUT
     assert harmful.change == data_roi_pb2.ROI_CHANGE_ADDED
     assert 0 < useful.lift.lower <= useful.lift.value <= useful.lift.upper < 1

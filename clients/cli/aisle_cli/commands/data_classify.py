@@ -62,8 +62,9 @@ def classify(
     figures = {metric.name: metric for metric in done.metrics}
     output.line(
         f"{names.short(done.name)}: {output.count(done.proposal_count)} proposals by "
-        f"{output.enum_word(pb.ClassifierMethod, done.used_method)}, learned from {output.count(done.taught_product_count)} products in "
-        f"{output.count(done.category_count)} categories ({output.count(done.rare_category_count)} rarer ones left out)."
+        f"{output.enum_word(pb.ClassifierMethod, done.used_method)}, learned from "
+        f"{output.count(done.taught_product_count)} products in {output.count(done.category_count)}"
+        f" categories ({output.count(done.rare_category_count)} rarer ones left out)."
     )
     output.line(
         f"On products not seen: accuracy {figures['accuracy'].value:.3f} (commonest category: "
@@ -147,8 +148,9 @@ def accept(
     if session.as_json:
         return output.emit_json(session, answer)
     return output.line(
-        f"{output.count(answer.decided_count)} categories accepted, {output.count(answer.category_job.accepted_count)} of "
-        f"{output.count(answer.category_job.proposal_count)} in all; `aisle data govern {name.split('/')[1]}` puts them over the products."
+        f"{output.count(answer.decided_count)} categories accepted, {output.count(answer.category_job.accepted_count)}"
+        f" of {output.count(answer.category_job.proposal_count)} in all; "
+        f"`aisle data govern {name.split('/')[1]}` puts them over the products."
     )
 
 
