@@ -7,6 +7,7 @@ hash of its id falls into the last fifth; the fifth before chose the encoder's w
 
 import functools
 import hashlib
+import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,7 +52,9 @@ def _products(ids: Sequence[str], texts: Sequence[str], labels: Sequence[str], v
 
 def clothing(validating: bool = False) -> Products:
     """Products of the clothing shop."""
-    rows = pd.read_csv(folder("clothing_reviews") / "womens_clothing_reviews.csv.zip")
+    with zipfile.ZipFile(folder("clothing_reviews") / "womens_clothing_reviews.csv.zip") as packed:
+        with packed.open("Womens Clothing E-Commerce Reviews.csv") as file:
+            rows = pd.read_csv(file)
     rows = rows[rows["Class Name"].notna()]
     ids, texts, labels = [], [], []
     for product, mine in rows.groupby("Clothing ID"):
