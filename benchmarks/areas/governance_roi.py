@@ -1,6 +1,6 @@
 """Whether a data ROI study says of planted rules what they are, on crowdflower_search.
 
-Protocol: mojibake, HTML and entities are planted into half of the titles. The chain has a rule that repairs them (useful), one that
+Protocol: HTML, entities and zero-width spaces are planted into the titles and descriptions of half of the pairs. The chain has a rule that repairs them (useful), one that
 takes every second word of a title away (harmful), one that folds the case of ids (neutral: rows change, no ranker reads it) and one
 that finds nothing to do (inert). Each is left out in turn by the evaluator and the statistics of the service.
 """
@@ -25,7 +25,7 @@ from aisle_governance.engines.roi_values import compare
 from benchmarks.cleaning.mirror import folder
 from benchmarks.figures import Row
 
-SEEDS, PLANTING_SEED = (11, 12, 13), 31
+SEEDS, PLANTING_SEED = (11, 12), 31
 EXPECTED = {
     "repair_text": Verdict.USEFUL,
     "halve_titles": Verdict.HARMFUL,
@@ -57,27 +57,31 @@ class FoldIdCase:
         return keep_all(frame.assign(product_id=frame["product_id"].str.upper()), len(frame))
 
 
-def spoiled(title: str, rng: np.random.Generator) -> str:
-    """What a careless export makes of a title."""
-    words = [f"{word[0]}&#{ord(word[1])};{word[2:]}" if len(word) > 2 else word for word in title.split()]
+def spoiled(text: str, rng: np.random.Generator) -> str:
+    """What a careless export makes of a text."""
+    words = [f"{word[0]}&#{ord(word[1])};{word[2:]}" if len(word) > 2 else word for word in text.split()]
     return "<b>" + ("</b> ".join(words) if rng.random() < 0.5 else "\u200b ".join(words))
 
 
 def planted() -> pd.DataFrame:
-    """All judgments, half of the titles spoiled."""
+    """All judgments, half of them with spoiled texts."""
     files = sorted(folder("crowdflower_search").glob("fold-*.csv"), key=lambda path: int(path.stem.split("-")[1]))
     rows = pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
     rng = np.random.default_rng(PLANTING_SEED)
-    clean = rows["product_title"].fillna("").astype(str)
     spoil = rng.random(len(rows)) < 0.5
+
+    def texts(column: str) -> list[str]:
+        clean = rows[column].fillna("").astype(str)
+        return [spoiled(text, rng) if bad else text for text, bad in zip(clean, spoil, strict=True)]
+
     ids = [f"r{row}" for row in range(len(rows))]
     return pd.DataFrame(
         {
             "query_id": rows["query"].str.lower(),
             "query": rows["query"],
             "product_id": [f"p{row}" for row in range(len(rows))],
-            "title": [spoiled(title, rng) if bad else title for title, bad in zip(clean, spoil, strict=True)],
-            "description": rows["product_description"].fillna("").astype(str),
+            "title": texts("product_title"),
+            "description": texts("product_description"),
             "grade": rows["median_relevance"].astype(float) - 1,
             "label_weight": 1.0,
             "_row_id": ids,
@@ -90,7 +94,12 @@ def planted() -> pd.DataFrame:
 def _study() -> tuple[list[Arm], float, float]:
     """(arms, noise floor, NDCG of the reference)."""
     raw = planted()
-    chain: list[Rule] = [RepairText(("title",)), HalveTitles(), FoldIdCase(), NormaliseIds(("product_id",))]
+    chain: list[Rule] = [
+        RepairText(("title", "description")),
+        HalveTitles(),
+        FoldIdCase(),
+        NormaliseIds(("product_id",)),
+    ]
     reference = run_chain(chain, raw).kept
     values = roi_fast.search_values(reference, reference, SEEDS)
     again = roi_fast.search_values(reference, reference, tuple(seed + NEW_SEEDS for seed in SEEDS))

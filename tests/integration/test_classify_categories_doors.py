@@ -94,8 +94,8 @@ class FakeTrainer(trainer_service_pb2_grpc.TrainerServiceServicer):
 class Shop:
     """A running service with a client, and a trainer that can be told what to have."""
 
-    def __init__(self, host: Any, stub: Any, settings: GovernanceSettings, trainer: FakeTrainer) -> None:
-        self.host, self.stub, self.settings, self.trainer = host, stub, settings, trainer
+    def __init__(self, host: Any, stub: Any, settings: GovernanceSettings, trainer: FakeTrainer, server: Any) -> None:
+        self.host, self.stub, self.settings, self.trainer, self.server = host, stub, settings, trainer, server
 
     async def products(self) -> str:
         request = pb.CreateDatasetRequest(dataset_id="shelf", kind=dataset_pb2.DATASET_KIND_PRODUCTS)
@@ -154,7 +154,7 @@ async def shop(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Shop]: 
     )
     async with running_host(SERVICE, settings, MIGRATIONS, wire) as host:
         channel = open_channel(host.address)
-        yield Shop(host, governance_service_pb2_grpc.GovernanceServiceStub(channel), settings, servicer)
+        yield Shop(host, governance_service_pb2_grpc.GovernanceServiceStub(channel), settings, servicer, server)
         await channel.close()
     await server.stop(None)
 
@@ -229,6 +229,8 @@ async def test_the_encoder_comes_from_the_trainer_once_and_is_verified(shop: Sho
     downloads = shop.trainer.downloads
     assert (await shop.classified(version)).encoder_sha256 == job.encoder_sha256
     assert shop.trainer.downloads == downloads
+    await shop.server.stop(None)
+    assert (await shop.classified(version)).encoder_sha256 == job.encoder_sha256  # what was fetched before serves on
     plain = await shop.classified(version, method="CLASSIFIER_METHOD_TFIDF")
     assert (plain.encoder_sha256, plain.fallback_reason) == ("", "")
 

@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from aisle_governance.engines.classifier import Classified
     from aisle_governance.engines.encoder import EncoderFiles
 
-_MAX_TITLE = 500
-_MAX_PROPOSALS = 50_000
+_MAX_TITLE = 200
+_MAX_PROPOSALS, _MAX_BYTES = 50_000, 12 << 20
+"""Proposals of one job, and what they may weigh together: a job hands its result over in one piece."""
 
 
 def run(context: JobContext) -> bytes:
@@ -67,6 +68,8 @@ def run(context: JobContext) -> bytes:
 
 def _by_confidence(products: "pd.DataFrame") -> "pd.Series[bool]":
     """Rows whose category nobody has looked at: what a classifier was sure of must not teach the next one."""
+    if "_original" not in products:
+        return products["product_id"].isna()
     marker = json.dumps(CATEGORY_FROM) + f': "{Source.CONFIDENCE} '
     found: pd.Series[bool] = products["_original"].fillna("").astype(str).str.contains(marker, regex=False)
     return found
@@ -78,7 +81,7 @@ def _encoder(method: Method, settings: GovernanceSettings) -> "tuple[EncoderFile
         return None, ""
     import grpc
 
-    from aisle_governance.engines.encoder import fetch_encoder
+    from aisle_governance.engines.encoder import cached_encoder, fetch_encoder
 
     try:
         with open_sync_channel(
@@ -90,7 +93,8 @@ def _encoder(method: Method, settings: GovernanceSettings) -> "tuple[EncoderFile
     except grpc.RpcError:
         if method is Method.ENCODER:
             raise TrainerAway from None
-        return None, "The trainer did not answer."
+        kept = cached_encoder(settings.state_dir / "encoders")
+        return kept, "" if kept is not None else "The trainer did not answer."
     if found is None and method is Method.ENCODER:
         raise FailedPrecondition(
             "No training job has exported an encoder yet.",
@@ -103,23 +107,26 @@ def _encoder(method: Method, settings: GovernanceSettings) -> "tuple[EncoderFile
 def _proposals(
     products: "pd.DataFrame", labels: "pd.Series[str]", told: "Classified", all_products: bool
 ) -> list[dict[str, Any]]:
-    """The least certain first; at most 50,000, of which the most certain are left out first."""
+    """The least certain first; when there are too many, the most certain ones wait for a later job."""
     chosen = [
         row
         for row in sorted(range(len(products)), key=lambda row: (told.confidence[row], row))
         if not labels[row] or (all_products and told.categories[told.best[row]] != labels[row])
     ][:_MAX_PROPOSALS]
-    found = []
+    found: list[dict[str, Any]] = []
+    size = 0
     for rank, row in enumerate(chosen, start=1):
-        found.append(
-            {
-                "rank": rank,
-                "product_id": str(products["product_id"][row]),
-                "title": str(products["title"][row])[:_MAX_TITLE],
-                "category": labels[row],
-                "proposed_category": told.categories[told.best[row]],
-                "confidence": float(told.confidence[row]),
-                "second_category": told.categories[told.second[row]],
-            }
-        )
+        one = {
+            "rank": rank,
+            "product_id": str(products["product_id"][row]),
+            "title": str(products["title"][row])[:_MAX_TITLE],
+            "category": labels[row],
+            "proposed_category": told.categories[told.best[row]],
+            "confidence": float(told.confidence[row]),
+            "second_category": told.categories[told.second[row]],
+        }
+        size += len(json.dumps(one))
+        if size > _MAX_BYTES:
+            break
+        found.append(one)
     return found

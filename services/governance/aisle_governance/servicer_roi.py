@@ -52,7 +52,7 @@ class RoiServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
         """List studies, newest first."""
         size = paging.page_size(request.page_size)
         after = paging.decode_token(request.page_token, request)
-        if after and not (after.isascii() and after.isdigit()):
+        if after and not (after.isascii() and after.isdigit() and len(after) < 19):
             raise InvalidField("page_token", "was not made by this listing")
 
         def read(conn: Connection) -> pb.ListRoiStudiesResponse:

@@ -32,6 +32,8 @@ def test_every_arm_answers_the_questions_of_the_reference() -> None:
     assert shown["grade"].tolist() == [3, 0, 1]
     # The rows of a held-back query do not teach, whatever id the arm gives the query.
     assert roi_rows.taught_rows(reference, arm, {"q1"})["_label_rows"].tolist() == ["r4"]
+    kept = reference[reference["query_id"] == "q1"]
+    assert roi_rows.rows_of_queries(kept, arm)["_label_rows"].tolist() == ["r1", "r2"]
     composed = roi_rows.composed_judgments(reference, arm, {"q1"})
     assert composed["title"].tolist() == ["<A2", "<A", "B"]
 

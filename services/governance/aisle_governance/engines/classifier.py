@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Embed = Callable[[Sequence[str]], Floats]
 MIN_PRODUCTS, MAX_TAUGHT, FOLDS, BINS = 20, 30_000, 5, 15
-ENCODER_WEIGHT = 1.5
+ENCODER_WEIGHT = 1.0
 """Length of an embedding beside the two n-gram vectors of length 1; chosen on validation products."""
 PENALTY = 1.0
 DESCRIPTION_CHARACTERS = 1_500

@@ -54,6 +54,17 @@ def fetch_encoder(channel: grpc.Channel, cache: Path) -> EncoderFiles | None:
     return None
 
 
+def cached_encoder(cache: Path) -> EncoderFiles | None:
+    """The encoder that an earlier job has fetched, for when the trainer is away; None when there is none or it is damaged."""
+    for folder in sorted(cache.glob("*-*")):
+        paths = {name: folder / name for name in (GRAPH, TOKENIZER)}
+        if all(path.exists() for path in paths.values()):
+            digests = {name: file_sha256(path) for name, path in paths.items()}
+            if folder.name == f"{digests[GRAPH][:32]}-{digests[TOKENIZER][:32]}":
+                return EncoderFiles(digests[GRAPH], paths[GRAPH], paths[TOKENIZER])
+    return None
+
+
 def _jobs(stub: "pb_grpc.TrainerServiceStub") -> Iterator[training_pb.TrainingJob]:
     token, seen = "", 0
     while seen < _LOOKED_AT_JOBS:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from aisle_governance.domain.kinds import MAX_GRADE
-from aisle_governance.engines.roi_rows import shown_pairs, taught_rows
+from aisle_governance.engines.roi_rows import rows_of_queries, shown_pairs, taught_rows
 from aisle_governance.engines.roi_values import Floats, UnitValues, averaged, check_units
 from aisle_governance.engines.text_match import match_features
 
@@ -31,7 +31,7 @@ def search_values(reference: pd.DataFrame, arm: pd.DataFrame, seeds: Sequence[in
     """
     kept = _kept_queries(reference)
     reference = reference[reference["query_id"].isin(kept)].reset_index(drop=True)
-    arm = arm.reset_index(drop=True)
+    arm = rows_of_queries(reference, arm.reset_index(drop=True)).reset_index(drop=True)
     shown = shown_pairs(reference, arm)
     both = pd.concat([arm, shown], ignore_index=True)
     features = _features(both)

@@ -36,6 +36,14 @@ def taught_rows(reference: pd.DataFrame, arm: pd.DataFrame, held_queries: set[st
     return kept
 
 
+def rows_of_queries(kept: pd.DataFrame, arm: pd.DataFrame) -> pd.DataFrame:
+    """The arm's judgments that belong to the queries of `kept`, by their id or by the source rows that they are made of."""
+    mine = _label_rows(arm)
+    touched = set(mine.loc[mine["row"].isin(set(_label_rows(kept)["row"])), "place"])
+    found: pd.DataFrame = arm.loc[arm["query_id"].isin(set(kept["query_id"])) | arm.index.isin(touched)]
+    return found
+
+
 def composed_judgments(reference: pd.DataFrame, arm: pd.DataFrame, held_queries: set[str]) -> pd.DataFrame:
     """What a trainer reads of an arm: what it teaches, and the held-back queries as all arms have them."""
     shown = shown_pairs(reference, arm)

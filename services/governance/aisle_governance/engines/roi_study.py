@@ -27,6 +27,8 @@ from aisle_governance.errors import AisleError
 
 NEW_SEEDS = 1_000
 """The arm that changes nothing but the seeds takes those of the reference plus so many."""
+UNKNOWN_NOISE = 1.0
+"""Noise floor while nothing is known of the noise: no lift of these metrics is larger, so no rule is called anything."""
 _TASKS = {
     DatasetKind.JUDGMENTS: pipeline_pb.TASK_KIND_SEARCH_RELEVANCE,
     DatasetKind.ORDERS: pipeline_pb.TASK_KIND_PURCHASE,
@@ -191,9 +193,9 @@ class StudyRun:
                 arm = self._measured(place, self._arms[place], part, reference, values)
             arm = replace(arm, done=True, elapsed_seconds=time.monotonic() - begun)
             self._context.save(name, json.dumps(arm.to_json()).encode())
-        if arm.change is Change.SEEDS_ONLY and arm.lift is not None:
-            known = self._references[arm.dataset]
-            self._references[arm.dataset] = replace(known, noise_floor=arm.lift.reach)
+        if arm.change is Change.SEEDS_ONLY:
+            floor = UNKNOWN_NOISE if arm.lift is None else arm.lift.reach
+            self._references[arm.dataset] = replace(self._references[arm.dataset], noise_floor=floor)
         return arm
 
     def _measured(self, place: int, arm: Arm, part: dict[str, Any], reference: _Governed, values: UnitValues) -> Arm:
