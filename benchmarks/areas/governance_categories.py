@@ -1,8 +1,7 @@
 """Categories proposed for products that have none, beside the commonest category and n-grams alone.
 
-Sets: clothing_reviews (product = Clothing ID, text = its first title and its reviews, category = Class Name) and crowdflower_search
-(product = title and description judged fully relevant, category = the query that it answers). A product is for testing when the
-hash of its id falls into the last fifth; the fifth before chose the encoder's weight, on the first set alone; what is left teaches.
+Set: clothing_reviews (product = Clothing ID, text = its first title and its reviews, category = Class Name). A product is for testing
+when the hash of its id falls into the last fifth; the fifth before chose the encoder's weight; for the figure it teaches, too.
 """
 
 import functools
@@ -63,17 +62,6 @@ def clothing(validating: bool = False) -> Products:
         texts.append(product_text(titles.iloc[0] if len(titles) else "", "", " ".join(reviews)))
         labels.append(str(mine["Class Name"].mode().iloc[0]))
     return _products(ids, texts, labels, validating)
-
-
-def titles(validating: bool = False) -> Products:
-    """Products of the search set, each under the query that it fully answers."""
-    files = sorted(folder("crowdflower_search").glob("fold-*.csv"))
-    rows = pd.concat([pd.read_csv(path) for path in files], ignore_index=True)
-    rows = rows[rows["median_relevance"] == 4].drop_duplicates("product_title", keep=False)
-    names = rows["product_title"].astype(str).tolist()
-    described = rows["product_description"].fillna("").astype(str)
-    texts = [product_text(name, "", text) for name, text in zip(names, described, strict=True)]
-    return _products(names, texts, rows["query"].astype(str).tolist(), validating)
 
 
 @functools.cache
@@ -146,7 +134,7 @@ def _row(load: Callable[[bool], Products], name: str) -> Row:
         unit=f"macro-F1 of {len(names)} categories on unseen products, encoder and n-grams",
         protocol=(
             f"{name}: {int(data.teaches.sum()):,} products teach, {int(data.tests.sum()):,} test (hash of the id mod 5 = 4); "
-            f"encoder weight {classifier.ENCODER_WEIGHT} chosen on the fifth before of clothing_reviews; "
+            f"encoder weight {classifier.ENCODER_WEIGHT} chosen on the fifth before; "
             "all-MiniLM-L6-v2 int8 through ONNX Runtime"
         ),
         target="above tfidf",
@@ -157,7 +145,4 @@ def _row(load: Callable[[bool], Products], name: str) -> Row:
 
 def rows() -> dict[str, Callable[[], Row]]:
     """Figures of categories."""
-    return {
-        "categories_clothing": lambda: _row(clothing, "clothing_reviews, by product"),
-        "categories_titles": lambda: _row(titles, "crowdflower_search, titles by the query they answer"),
-    }
+    return {"categories_clothing": lambda: _row(clothing, "clothing_reviews, by product")}

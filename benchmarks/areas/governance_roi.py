@@ -1,8 +1,9 @@
 """Whether a data ROI study says of planted rules what they are, on crowdflower_search.
 
-Protocol: HTML, entities and zero-width spaces are planted into the titles and descriptions of half of the pairs. The chain has a rule that repairs them (useful), one that
-takes every second word of a title away (harmful), one that folds the case of ids (neutral: rows change, no ranker reads it) and one
-that finds nothing to do (inert). Each is left out in turn by the evaluator and the statistics of the service.
+Protocol: HTML, entities and zero-width spaces are planted into the titles and descriptions of half of the pairs. The chain has a
+rule that repairs them (useful), one that takes every second word of a title away (harmful), one that folds the case of ids (neutral:
+rows change, no ranker reads it) and one that finds nothing to do (inert). Each is left out in turn by the evaluator and the
+statistics of the service.
 """
 
 import functools
