@@ -81,18 +81,17 @@ class TrainerEvaluator:
         self._root, self._study, self._context = root, payload["study"], context
         self._spec = pipeline_pb.TrainingSpec.FromString(bytes.fromhex(payload["training"]))
         self._jobs = ArmJobs(channel, patience_seconds, self._say, context.raise_if_cancelled)
-        self._ratio, self._label = 0.0, ""
+        self._ratio, self._phase = 0.0, ""
 
     def _say(self, share: float) -> None:
-        self._context.progress(self._ratio, f"{self._label}: train ({share:.0%})")
+        self._context.progress(self._ratio, f"{self._phase}: train, {share:.0%} done")
 
-    def at(self, ratio: float) -> None:
-        """Note how far the study is."""
-        self._ratio = ratio
+    def at(self, ratio: float, phase: str) -> None:
+        """Note how far the study is and what it does."""
+        self._ratio, self._phase = ratio, phase
 
     def __call__(self, question: Question) -> UnitValues:
         """Return the scores."""
-        self._label = question.label
         version = roi_arms.publish_arm(self._root, self._study, question.label, question.kind, _composed(question))
         found = []
         for seed in question.seeds:
@@ -177,7 +176,7 @@ class StudyRun:
     def _tell(self, phase: str, store: bool = False) -> None:
         ratio = self._done / max(len(self._arms), 1)
         if isinstance(self._evaluate, TrainerEvaluator):
-            self._evaluate.at(ratio)
+            self._evaluate.at(ratio, phase)
         self._context.progress(ratio, phase, json.dumps(self._state()).encode() if store else b"")
 
     def _arm(self, place: int, part: dict[str, Any], reference: _Governed, values: UnitValues) -> Arm:
