@@ -283,6 +283,7 @@ async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Pa
         }
         trial = await create(stub, QUICK + BOTH + "skip_export: true", request_id="t")
         assert await create(stub, QUICK + BOTH + "skip_export: true", request_id="t") == trial
+        judged = await create(stub, QUICK + BOTH + "skip_export: true evaluate_unexported: true")
         found = dict(zip(names, await asyncio.gather(*(end_of(stub, name) for name in names.values())), strict=True))
         for reason, job in found.items():
             assert job.status.state == job_pb2.JOB_STATE_FAILED
@@ -295,6 +296,12 @@ async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Pa
         assert {"grade", "title"} < set(ended.inputs[0].columns)
         assert not ended.artifacts
         assert not ended.evaluation
+        compared = await end_of(stub, judged.name)
+        assert compared.status.state == job_pb2.JOB_STATE_SUCCEEDED, compared.status.failure
+        assert not compared.artifacts
+        report = (await stub.GetEvaluation(pb.GetEvaluationRequest(name=compared.evaluation))).evaluation
+        assert [system.system for task in report.tasks for system in task.systems].count("model") == 2
+        assert len(report.tasks[0].unit_ids) == len(report.tasks[0].systems[0].unit_values) > 0
         with pytest.raises(grpc.aio.AioRpcError) as late:
             await stub.CancelTrainingJob(pb.CancelTrainingJobRequest(name=trial.name))
         assert error_details(late.value).reason == "TRAINING_JOB_ENDED"

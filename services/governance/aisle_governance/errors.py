@@ -11,11 +11,13 @@ from aisle_runtime.errors import (
     InvalidArgument,
     InvalidField,
     NotFound,
+    Unavailable,
 )
 
 __all__ = [
     "AisleError",
     "AlreadyExists",
+    "ArmRefused",
     "ColumnMissing",
     "ContractBroken",
     "DataLoss",
@@ -27,6 +29,7 @@ __all__ = [
     "NotFound",
     "QualityGateStopped",
     "SourceProblem",
+    "TrainerAway",
     "shorten",
 ]
 
@@ -86,3 +89,23 @@ class EventRefused(InvalidArgument):
     """One user event cannot be taken in; the others can."""
 
     reason = "EVENT_INVALID"
+
+
+class ArmRefused(FailedPrecondition):
+    """The trainer does not train an arm of a study; the arm fails, the study goes on."""
+
+    reason = "ARM_REFUSED"
+
+
+class TrainerAway(Unavailable):
+    """The trainer stayed out of reach; the work is taken up again later."""
+
+    reason = "TRAINER_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        """Take nothing; there is nothing to tell but the fact."""
+        super().__init__(
+            "The trainer stayed out of reach.",
+            next_step="Start the trainer; the work goes on by itself for a while, then start it anew.",
+            retry_after_seconds=5,
+        )

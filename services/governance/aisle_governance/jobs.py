@@ -13,6 +13,7 @@ from aisle_runtime.telemetry import span
 from aisle_runtime.tokens import load_key
 
 from aisle_governance import telemetry
+from aisle_governance.domain.categories import Accepted, Source
 from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import DatasetKind, columns_of
 from aisle_governance.domain.mapping import ColumnMapping
@@ -22,8 +23,9 @@ from aisle_governance.errors import QualityGateStopped, SourceProblem
 from aisle_governance.settings import GovernanceSettings
 
 if TYPE_CHECKING:
-    from aisle_governance.engines.surroundings import Surroundings
+    from aisle_governance.engines.governor import GovernedDataset
     from aisle_governance.engines.importer import ImportOutcome
+    from aisle_governance.engines.surroundings import Surroundings
 
 
 def import_rows(context: JobContext) -> bytes:
@@ -179,20 +181,18 @@ def _surroundings(payload: dict[str, Any], tables: Path) -> "tuple[Surroundings,
     return Surroundings(contracts, payload.get("beside", {}), tables, time.time), in_order(contracts)
 
 
-def _govern_one(
-    context: JobContext, part: dict[str, Any], artifacts: ArtifactStore, place: _Place, around: "Surroundings"
-) -> dict[str, Any]:
+def governed_dataset(
+    part: dict[str, Any], artifacts: ArtifactStore, around: "Surroundings | None" = None
+) -> "GovernedDataset":
+    """What is to be governed, from the part of a run's payload about one dataset; `around` is what its checks look at beside it."""
+    from aisle_governance.domain.check_context import CheckContext
     from aisle_governance.domain.repair.model import RepairModel
-    from aisle_governance.engines import quarantine
     from aisle_governance.engines.governor import GovernedDataset
-    from aisle_governance.engines.governor import govern as govern_dataset
-    from aisle_governance.engines.tables import schema_words, write_table
 
-    dataset, kind, mapping = part["dataset"], DatasetKind(part["kind"]), ColumnMapping(**part["mapping"])
-    run, tables, begin, share = place.run, place.tables, place.begin, place.share
-    job = GovernedDataset(
+    dataset, mapping = part["dataset"], ColumnMapping(**part["mapping"])
+    return GovernedDataset(
         dataset=dataset,
-        kind=kind,
+        kind=DatasetKind(part["kind"]),
         mapping=mapping,
         contract_yaml=part["contract_yaml"],
         disabled_rules=tuple(part["disabled_rules"]),
@@ -206,8 +206,21 @@ def _govern_one(
         cleaning=Cleaning.from_json(part.get("cleaning", {})),
         repairs=RepairModel.from_json(part.get("repairs") or {}),
         label_fixes=tuple((query, product, grade) for query, product, grade in part.get("label_fixes", [])),
-        context=around.context(dataset, (part["newest"] or {}).get("row_count")),
+        context=around.context(dataset, (part["newest"] or {}).get("row_count")) if around else CheckContext(),
+        categories=tuple(Accepted(**one | {"source": Source(one["source"])}) for one in part.get("categories", [])),
     )
+
+
+def _govern_one(
+    context: JobContext, part: dict[str, Any], artifacts: ArtifactStore, place: _Place, around: "Surroundings"
+) -> dict[str, Any]:
+    from aisle_governance.engines import quarantine
+    from aisle_governance.engines.governor import govern as govern_dataset
+    from aisle_governance.engines.tables import schema_words, write_table
+
+    dataset, kind = part["dataset"], DatasetKind(part["kind"])
+    run, tables, begin, share = place.run, place.tables, place.begin, place.share
+    job = governed_dataset(part, artifacts, around)
 
     def say(ratio: float, phase: str) -> None:
         context.raise_if_cancelled()

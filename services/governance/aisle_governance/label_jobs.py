@@ -30,12 +30,12 @@ def build(context: JobContext) -> bytes:
     settings = GovernanceSettings()
     with span(telemetry.SPAN_BUILD_LABELS, **{telemetry.ATTR_DATASET: payload["dataset"]}) as current:
         context.progress(0.0, "read")
-        events = _read(settings.tables_dir, payload["events"])
+        events = read_version(settings.tables_dir, payload["events"])
         context.raise_if_cancelled()
         context.progress(0.2, "label")
         options = ImplicitOptions(LabelMethod(payload["method"]), payload["minimum_examinations"])
         made = build_labels(events, options)
-        products = None if payload["products"] is None else _read(settings.tables_dir, payload["products"])
+        products = None if payload["products"] is None else read_version(settings.tables_dir, payload["products"])
         context.raise_if_cancelled()
         context.progress(0.8, "write")
         table = label_rows(made.labels, products, payload["build"], payload["grade_offset"])
@@ -63,7 +63,7 @@ def review(context: JobContext) -> bytes:
     settings = GovernanceSettings()
     with span(telemetry.SPAN_REVIEW_LABELS, **{telemetry.ATTR_DATASET: payload["dataset"]}) as current:
         context.progress(0.0, "read")
-        labels = _read(settings.tables_dir, payload["version"])
+        labels = read_version(settings.tables_dir, payload["version"])
         context.raise_if_cancelled()
         context.progress(0.1, "compare")
         found = diagnose(labels)
@@ -89,7 +89,7 @@ def review(context: JobContext) -> bytes:
     return json.dumps(result).encode()
 
 
-def _read(tables: Path, version: dict[str, Any]) -> "pd.DataFrame":
+def read_version(tables: Path, version: dict[str, Any]) -> "pd.DataFrame":
     """The rows of a version, its files verified."""
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -107,7 +107,7 @@ def _read(tables: Path, version: dict[str, Any]) -> "pd.DataFrame":
 
 
 def version_payload(version: Version) -> dict[str, Any]:
-    """What `_read` needs to know of a Version."""
+    """What `read_version` needs to know of a Version."""
     return {
         "folder": version.folder,
         "files": [asdict(file) for file in version.files],

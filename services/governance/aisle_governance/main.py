@@ -7,8 +7,9 @@ from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_runtime.tokens import Signer, load_key
 from sqlalchemy import Connection
 
-from aisle_governance import erasing, importing, repairing, running
+from aisle_governance import classifying, erasing, importing, repairing, running, weighing
 from aisle_governance import labelling as labels
+from aisle_governance.classifying import Classifying
 from aisle_governance.collecting import UserEvents
 from aisle_governance.contracting import Contracts
 from aisle_governance.erasing import Erasures
@@ -17,9 +18,9 @@ from aisle_governance.events import AliasDoor, PipelineDoor
 from aisle_governance.events_models import ModelDoor
 from aisle_governance.importing import Imports
 from aisle_governance.labelling import Labelling
-from aisle_governance.previewing import Previews
 from aisle_governance.live import LiveCollections
 from aisle_governance.live_events import ImpressionsDoor
+from aisle_governance.previewing import Previews
 from aisle_governance.reading import Readings
 from aisle_governance.readying import Readinesses
 from aisle_governance.releasing import Releases
@@ -32,6 +33,7 @@ from aisle_governance.settings import GovernanceSettings
 from aisle_governance.sourcing import Sourcing
 from aisle_governance.suggesting import Suggestions
 from aisle_governance.versioning import Versions
+from aisle_governance.weighing import RoiStudies
 
 SERVICE = "governance"
 MIGRATIONS = "aisle_governance.storage"
@@ -62,7 +64,7 @@ async def wire(platform: Platform) -> Wiring:
         imports=imports,
         runs=runs,
         repairs=repairs,
-        readings=Readings(platform.db, platform.jobs, platform.artifacts, settings.tables_dir),
+        readings=Readings(platform.db, platform.jobs, platform.artifacts, settings.tables_dir, settings.roi_dir),
         user_events=UserEvents(
             platform.db, platform.outbox, signer, allowed=erasures.collectable, on_stored=live.on_events
         ),
@@ -70,6 +72,8 @@ async def wire(platform: Platform) -> Wiring:
         contracts=Contracts(platform.db, settings.tables_dir),
         readinesses=Readinesses(platform.db, settings.tables_dir, settings.thresholds),
         collect=CollectRules(Sourcing(platform.db, settings), live, Suggestions(settings.state_dir)),
+        studies=_register_studies(platform, settings, runs),
+        classifying=_register_classifying(platform, settings),
         history_rules=HistoryRules(
             versions=Versions(platform.db, platform.outbox, erasures, settings.tables_dir),
             releases=Releases(platform.db, platform.artifacts),
@@ -153,6 +157,34 @@ def _register_label_jobs(platform: Platform, settings: GovernanceSettings, label
         platform.jobs.register(
             JobKind(kind=kind, target=target, memory_limit_bytes=settings.run_memory_bytes, on_succeeded=on_succeeded)
         )
+
+
+def _register_studies(platform: Platform, settings: GovernanceSettings, runs: Runs) -> RoiStudies:
+    studies = RoiStudies(platform.jobs, platform.outbox, runs, settings.roi_dir)
+    platform.jobs.register(
+        JobKind(
+            kind=weighing.JOB_KIND,
+            target=weighing.JOB_TARGET,
+            memory_limit_bytes=settings.run_memory_bytes,
+            on_progress=studies.on_progress,
+            on_succeeded=studies.on_succeeded,
+            on_failed=studies.on_failed,
+        )
+    )
+    return studies
+
+
+def _register_classifying(platform: Platform, settings: GovernanceSettings) -> Classifying:
+    categories = Classifying(platform.jobs, platform.outbox)
+    platform.jobs.register(
+        JobKind(
+            kind=classifying.JOB_KIND,
+            target=classifying.JOB_TARGET,
+            memory_limit_bytes=settings.run_memory_bytes,
+            on_succeeded=categories.on_succeeded,
+        )
+    )
+    return categories
 
 
 def _register_erasures(platform: Platform, settings: GovernanceSettings, erasures: Erasures) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 
 from aisle_governance import convert, convert_history, telemetry
 from aisle_governance.domain.model import Import, QualityReport, Version
+from aisle_governance.engines import roi_arms
 from aisle_governance.errors import InvalidField
 from aisle_governance.storage import catalog, history, ledger
 from aisle_governance.versioning import check_whole
@@ -41,13 +42,15 @@ class _Source:
 class Readings:
     """Answers questions about what is stored."""
 
-    def __init__(self, db: Database, jobs: Jobs, artifacts: ArtifactStore, tables: Path) -> None:
-        """`tables` is the folder of the Delta tables."""
-        self._db, self._jobs, self._artifacts, self._tables = db, jobs, artifacts, tables
+    def __init__(self, db: Database, jobs: Jobs, artifacts: ArtifactStore, tables: Path, arms: Path) -> None:
+        """`tables` is the folder of the Delta tables, `arms` that of the rows that data ROI studies hand to the trainer."""
+        self._db, self._jobs, self._artifacts, self._tables, self._arms = db, jobs, artifacts, tables, arms
 
     async def version(self, name: str, field: str) -> Version:
         """The version of that name, `latest` included. Raises InvalidField, NotFound."""
         dataset, number = convert.version_number(name, field)
+        if roi_arms.is_arm(dataset) and (arm := roi_arms.find_arm(self._arms, dataset, number)) is not None:
+            return arm
         return await self._db.read(lambda conn: find_version(conn, dataset, number))
 
     async def rows(self, request: governance_service_pb2.ReadRowsRequest) -> AsyncIterator[bytes]:

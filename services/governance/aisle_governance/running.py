@@ -20,7 +20,7 @@ from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dataset, DatasetRun, Import, QualityReport, Run, TableFile, Version
 from aisle_governance.errors import ContractBroken, FailedPrecondition, InvalidField, NotFound
-from aisle_governance.storage import catalog, history, labels, repairs
+from aisle_governance.storage import catalog, categories, history, labels, repairs
 
 JOB_KIND = "govern"
 JOB_TARGET = "aisle_governance.jobs:govern"
@@ -45,7 +45,7 @@ class Runs:
 
         Raises NotFound for a dataset, InvalidField for a rule, FailedPrecondition (DATASET_EMPTY) for a dataset without rows.
         """
-        parts = [self._part(conn, index, part) for index, part in enumerate(dataset_runs)]
+        parts = [self.part(conn, part, f"stage.dataset_runs[{index}]") for index, part in enumerate(dataset_runs)]
         run = history.add_run(
             conn,
             Run(
@@ -62,12 +62,13 @@ class Runs:
         return run
 
     @staticmethod
-    def _part(conn: Connection, index: int, part: DatasetRun) -> dict[str, Any]:
+    def part(conn: Connection, part: DatasetRun, path: str) -> dict[str, Any]:
+        """What a run has to know of one dataset, as plain data; raises as `start` does, fields named below `path`."""
         dataset = catalog.get_dataset(conn, part.dataset)
-        convert.check_disabled_rules(part, dataset.kind, f"stage.dataset_runs[{index}]")
+        convert.check_disabled_rules(part, dataset.kind, path)
         if part.currency_rates and not dataset.mapping.standards.target_currency:
             raise InvalidField(
-                f"stage.dataset_runs[{index}].currency_rates",
+                f"{path}.currency_rates",
                 "has nothing to convert into: the dataset's mapping names no target currency",
                 next_step="Create the dataset with `standards.target_currency`.",
             )
@@ -80,12 +81,13 @@ class Runs:
                 facts={"dataset": part.dataset},
             )
         newest = history.get_version(conn, part.dataset, dataset.latest_version) if dataset.latest_version else None
-        check_cleaning(part.cleaning, dataset.kind, f"stage.dataset_runs[{index}].cleaning")
+        check_cleaning(part.cleaning, dataset.kind, f"{path}.cleaning")
         more: dict[str, Any] = {
             "cleaning": part.cleaning.to_json(),
             "repairs": repairs.newest_usable(conn, part.dataset),
         }
         more["label_fixes"] = labels.fixes_of(conn, part.dataset)
+        more["categories"] = [asdict(one) for one in categories.accepted_of(conn, part.dataset)]
         return _payload(dataset, part, imports, newest) | {"released": releasing.for_run(conn, part.dataset)} | more
 
     def on_progress(self, conn: Connection, job: JobRecord, detail: bytes) -> None:

@@ -14,6 +14,7 @@ from google.protobuf.message import Message
 from sqlalchemy import Connection
 
 from aisle_governance import convert, convert_collect, uploading
+from aisle_governance.classifying import Classifying
 from aisle_governance.collecting import UserEvents
 from aisle_governance.contracting import Contracts
 from aisle_governance.domain.kinds import DatasetKind
@@ -25,13 +26,16 @@ from aisle_governance.reading import Readings, find_version
 from aisle_governance.readying import Readinesses
 from aisle_governance.repairing import Repairs
 from aisle_governance.running import Runs
+from aisle_governance.servicer_categories import CategoryServicer
 from aisle_governance.servicer_collect import CollectRules, CollectServicer
 from aisle_governance.servicer_contracts import ContractServicer
 from aisle_governance.servicer_history import HistoryRules, HistoryServicer
 from aisle_governance.servicer_labels import LabelServicer
 from aisle_governance.servicer_repair import RepairServicer
+from aisle_governance.servicer_roi import RoiServicer
 from aisle_governance.settings import GovernanceSettings
 from aisle_governance.storage import catalog, history
+from aisle_governance.weighing import RoiStudies
 
 Context = Any
 R = TypeVar("R", bound=Message)
@@ -39,7 +43,9 @@ ODCS = "aisle_governance.engines.odcs"
 """Takes long to import, so that is done off the event loop and only when a contract comes."""
 
 
-class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, ContractServicer, CollectServicer):
+class GovernanceServicer(
+    HistoryServicer, RepairServicer, LabelServicer, ContractServicer, CollectServicer, RoiServicer, CategoryServicer
+):
     """Implements `aisle.governance.v1.GovernanceService`; errors leave through the runtime's interceptor."""
 
     def __init__(
@@ -57,10 +63,12 @@ class GovernanceServicer(HistoryServicer, RepairServicer, LabelServicer, Contrac
         contracts: Contracts,
         readinesses: Readinesses,
         collect: CollectRules,
+        studies: RoiStudies,
+        classifying: Classifying,
     ) -> None:
         """Answer with these."""
         self._contracts, self._readinesses, self._collect = contracts, readinesses, collect
-        self._labelling = labelling
+        self._labelling, self._studies, self._classifying = labelling, studies, classifying
         self._db, self._jobs, self._requests = platform.db, platform.jobs, platform.requests
         self._artifacts, self._settings = platform.artifacts, settings
         self._history, self._repairs = history_rules, repairs

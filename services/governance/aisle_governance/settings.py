@@ -29,6 +29,10 @@ class GovernanceSettings(ServiceSettings):
     readiness: str = ""
     """Least figures that data must have before models may be trained, `queries=50,customers=100`; those left out keep their
     defaults, 0 asks for nothing."""
+    trainer_address: str = "127.0.0.1:7102"
+    """Where the arms of a data ROI study are trained, and where encoders come from."""
+    trainer_patience_seconds: float = Field(default=60.0, gt=0)
+    """How long one attempt of a job goes on while the trainer cannot be reached; there are twenty attempts."""
 
     pii_key_file: Path | None = None
     """Key file (at least 32 bytes) of the hashes that take the place of personal data, made when missing; another key gives other
@@ -55,6 +59,11 @@ class GovernanceSettings(ServiceSettings):
     def tables_dir(self) -> Path:
         """Folder of the published Delta tables."""
         return self.state_dir / "tables"
+
+    @property
+    def roi_dir(self) -> Path:
+        """Folder of the rows that data ROI studies hand to the trainer while they run."""
+        return self.state_dir / "roi"
 
     @property
     def signing_key_path(self) -> Path:

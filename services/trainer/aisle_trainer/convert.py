@@ -52,6 +52,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
         folds=spec.folds,
         frozen_layers=spec.frozen_layers,
         skip_export=spec.skip_export,
+        evaluate_unexported=spec.evaluate_unexported,
     )
 
 
@@ -76,6 +77,7 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
         folds=plan.folds,
         frozen_layers=plan.frozen_layers,
         skip_export=plan.skip_export,
+        evaluate_unexported=plan.evaluate_unexported,
     )
 
 

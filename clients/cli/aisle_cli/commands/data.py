@@ -7,7 +7,16 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from aisle_cli import names, output, refusals
-from aisle_cli.commands import data_collect, data_contract, data_erasure, data_history, data_label, data_repair
+from aisle_cli.commands import (
+    data_classify,
+    data_collect,
+    data_contract,
+    data_erasure,
+    data_history,
+    data_label,
+    data_repair,
+    data_roi,
+)
 from aisle_cli.door import command, group
 from aisle_cli.failures import EXIT_REJECTED, CommandFailed, usage
 from aisle_cli.session import Session, collect
@@ -24,6 +33,8 @@ data_label.register(app)
 data_repair.register(app)
 data_contract.register(app)
 data_collect.register(app)
+data_roi.register(app)
+data_classify.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET[/VERSION]", help="Dataset id, with a version or the newest.")]
 Kind = Annotated[str, typer.Option(help="What a row means: products, judgments, orders or user-events.")]

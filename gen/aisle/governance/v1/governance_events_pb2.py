@@ -22,6 +22,8 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.governance.v1 import classification_pb2 as aisle_dot_governance_dot_v1_dot_classification__pb2
+from aisle.governance.v1 import data_roi_pb2 as aisle_dot_governance_dot_v1_dot_data__roi__pb2
 from aisle.governance.v1 import dataset_pb2 as aisle_dot_governance_dot_v1_dot_dataset__pb2
 from aisle.governance.v1 import erasure_pb2 as aisle_dot_governance_dot_v1_dot_erasure__pb2
 from aisle.governance.v1 import governance_run_pb2 as aisle_dot_governance_dot_v1_dot_governance__run__pb2
@@ -32,27 +34,31 @@ from aisle.type.v1 import failure_pb2 as aisle_dot_type_dot_v1_dot_failure__pb2
 from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+aisle/governance/v1/governance_events.proto\x12\x13\x61isle.governance.v1\x1a!aisle/governance/v1/dataset.proto\x1a!aisle/governance/v1/erasure.proto\x1a(aisle/governance/v1/governance_run.proto\x1a\x1f\x61isle/governance/v1/label.proto\x1a$aisle/governance/v1/user_event.proto\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\"W\n\x17\x44\x61tasetVersionPublished\x12<\n\x0f\x64\x61taset_version\x18\x01 \x01(\x0b\x32#.aisle.governance.v1.DatasetVersion\"\x82\x01\n\x16GovernanceRunCompleted\x12:\n\x0egovernance_run\x18\x01 \x01(\x0b\x32\".aisle.governance.v1.GovernanceRun\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x84\x01\n\x13GovernanceRunFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"u\n\x11QualityGateFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x37\n\rfailed_checks\x18\x03 \x03(\x0b\x32 .aisle.governance.v1.CheckResult\"E\n\x13UserEventsCollected\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aisle.governance.v1.UserEvent\"q\n\rSubjectErased\x12-\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1c.aisle.governance.v1.Erasure\x12\x31\n\x05order\x18\x02 \x01(\x0b\x32\".aisle.type.v1.SubjectErasureOrder\"C\n\x0bLabelsBuilt\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"N\n\x14LabelReviewCompleted\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReviewb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n+aisle/governance/v1/governance_events.proto\x12\x13\x61isle.governance.v1\x1a(aisle/governance/v1/classification.proto\x1a\"aisle/governance/v1/data_roi.proto\x1a!aisle/governance/v1/dataset.proto\x1a!aisle/governance/v1/erasure.proto\x1a(aisle/governance/v1/governance_run.proto\x1a\x1f\x61isle/governance/v1/label.proto\x1a$aisle/governance/v1/user_event.proto\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\"W\n\x17\x44\x61tasetVersionPublished\x12<\n\x0f\x64\x61taset_version\x18\x01 \x01(\x0b\x32#.aisle.governance.v1.DatasetVersion\"\x82\x01\n\x16GovernanceRunCompleted\x12:\n\x0egovernance_run\x18\x01 \x01(\x0b\x32\".aisle.governance.v1.GovernanceRun\x12,\n\x04slip\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x84\x01\n\x13GovernanceRunFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"u\n\x11QualityGateFailed\x12\x16\n\x0egovernance_run\x18\x01 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x37\n\rfailed_checks\x18\x03 \x03(\x0b\x32 .aisle.governance.v1.CheckResult\"E\n\x13UserEventsCollected\x12.\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1e.aisle.governance.v1.UserEvent\"q\n\rSubjectErased\x12-\n\x07\x65rasure\x18\x01 \x01(\x0b\x32\x1c.aisle.governance.v1.Erasure\x12\x31\n\x05order\x18\x02 \x01(\x0b\x32\".aisle.type.v1.SubjectErasureOrder\"C\n\x0bLabelsBuilt\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"N\n\x14LabelReviewCompleted\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"E\n\x11RoiStudyCompleted\x12\x30\n\troi_study\x18\x01 \x01(\x0b\x32\x1d.aisle.governance.v1.RoiStudy\"L\n\x12\x43\x61tegoriesProposed\x12\x36\n\x0c\x63\x61tegory_job\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.CategoryJobb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.governance.v1.governance_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_DATASETVERSIONPUBLISHED']._serialized_start=348
-  _globals['_DATASETVERSIONPUBLISHED']._serialized_end=435
-  _globals['_GOVERNANCERUNCOMPLETED']._serialized_start=438
-  _globals['_GOVERNANCERUNCOMPLETED']._serialized_end=568
-  _globals['_GOVERNANCERUNFAILED']._serialized_start=571
-  _globals['_GOVERNANCERUNFAILED']._serialized_end=703
-  _globals['_QUALITYGATEFAILED']._serialized_start=705
-  _globals['_QUALITYGATEFAILED']._serialized_end=822
-  _globals['_USEREVENTSCOLLECTED']._serialized_start=824
-  _globals['_USEREVENTSCOLLECTED']._serialized_end=893
-  _globals['_SUBJECTERASED']._serialized_start=895
-  _globals['_SUBJECTERASED']._serialized_end=1008
-  _globals['_LABELSBUILT']._serialized_start=1010
-  _globals['_LABELSBUILT']._serialized_end=1077
-  _globals['_LABELREVIEWCOMPLETED']._serialized_start=1079
-  _globals['_LABELREVIEWCOMPLETED']._serialized_end=1157
+  _globals['_DATASETVERSIONPUBLISHED']._serialized_start=426
+  _globals['_DATASETVERSIONPUBLISHED']._serialized_end=513
+  _globals['_GOVERNANCERUNCOMPLETED']._serialized_start=516
+  _globals['_GOVERNANCERUNCOMPLETED']._serialized_end=646
+  _globals['_GOVERNANCERUNFAILED']._serialized_start=649
+  _globals['_GOVERNANCERUNFAILED']._serialized_end=781
+  _globals['_QUALITYGATEFAILED']._serialized_start=783
+  _globals['_QUALITYGATEFAILED']._serialized_end=900
+  _globals['_USEREVENTSCOLLECTED']._serialized_start=902
+  _globals['_USEREVENTSCOLLECTED']._serialized_end=971
+  _globals['_SUBJECTERASED']._serialized_start=973
+  _globals['_SUBJECTERASED']._serialized_end=1086
+  _globals['_LABELSBUILT']._serialized_start=1088
+  _globals['_LABELSBUILT']._serialized_end=1155
+  _globals['_LABELREVIEWCOMPLETED']._serialized_start=1157
+  _globals['_LABELREVIEWCOMPLETED']._serialized_end=1235
+  _globals['_ROISTUDYCOMPLETED']._serialized_start=1237
+  _globals['_ROISTUDYCOMPLETED']._serialized_end=1306
+  _globals['_CATEGORIESPROPOSED']._serialized_start=1308
+  _globals['_CATEGORIESPROPOSED']._serialized_end=1384
 # @@protoc_insertion_point(module_scope)

@@ -1,3 +1,5 @@
+from aisle.governance.v1 import classification_pb2 as _classification_pb2
+from aisle.governance.v1 import data_roi_pb2 as _data_roi_pb2
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
 from aisle.governance.v1 import erasure_pb2 as _erasure_pb2
 from aisle.governance.v1 import governance_run_pb2 as _governance_run_pb2
@@ -73,3 +75,15 @@ class LabelReviewCompleted(_message.Message):
     LABEL_REVIEW_FIELD_NUMBER: _ClassVar[int]
     label_review: _label_pb2.LabelReview
     def __init__(self, label_review: _Optional[_Union[_label_pb2.LabelReview, _Mapping]] = ...) -> None: ...
+
+class RoiStudyCompleted(_message.Message):
+    __slots__ = ("roi_study",)
+    ROI_STUDY_FIELD_NUMBER: _ClassVar[int]
+    roi_study: _data_roi_pb2.RoiStudy
+    def __init__(self, roi_study: _Optional[_Union[_data_roi_pb2.RoiStudy, _Mapping]] = ...) -> None: ...
+
+class CategoriesProposed(_message.Message):
+    __slots__ = ("category_job",)
+    CATEGORY_JOB_FIELD_NUMBER: _ClassVar[int]
+    category_job: _classification_pb2.CategoryJob
+    def __init__(self, category_job: _Optional[_Union[_classification_pb2.CategoryJob, _Mapping]] = ...) -> None: ...

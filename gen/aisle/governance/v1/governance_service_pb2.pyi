@@ -1,4 +1,8 @@
+from aisle.governance.v1 import column_shape_pb2 as _column_shape_pb2
+from aisle.governance.v1 import contract_pb2 as _contract_pb2
 from aisle.governance.v1 import collect_pb2 as _collect_pb2
+from aisle.governance.v1 import classification_pb2 as _classification_pb2
+from aisle.governance.v1 import data_roi_pb2 as _data_roi_pb2
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
 from aisle.governance.v1 import dataset_history_pb2 as _dataset_history_pb2
 from aisle.governance.v1 import erasure_pb2 as _erasure_pb2
@@ -8,6 +12,7 @@ from aisle.governance.v1 import repair_model_pb2 as _repair_model_pb2
 from aisle.governance.v1 import user_event_pb2 as _user_event_pb2
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
+from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -185,12 +190,14 @@ class ListImportsResponse(_message.Message):
     def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class StartGovernanceRunRequest(_message.Message):
-    __slots__ = ("stage", "request_id")
+    __slots__ = ("stage", "request_id", "dry_run")
     STAGE_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    DRY_RUN_FIELD_NUMBER: _ClassVar[int]
     stage: _pipeline_spec_pb2.GovernanceStage
     request_id: str
-    def __init__(self, stage: _Optional[_Union[_pipeline_spec_pb2.GovernanceStage, _Mapping]] = ..., request_id: _Optional[str] = ...) -> None: ...
+    dry_run: bool
+    def __init__(self, stage: _Optional[_Union[_pipeline_spec_pb2.GovernanceStage, _Mapping]] = ..., request_id: _Optional[str] = ..., dry_run: _Optional[bool] = ...) -> None: ...
 
 class StartGovernanceRunResponse(_message.Message):
     __slots__ = ("governance_run",)
@@ -255,10 +262,12 @@ class WatchGovernanceRunResponse(_message.Message):
     def __init__(self, governance_run: _Optional[_Union[_governance_run_pb2.GovernanceRun, _Mapping]] = ...) -> None: ...
 
 class GetQualityReportRequest(_message.Message):
-    __slots__ = ("name",)
+    __slots__ = ("name", "governance_run")
     NAME_FIELD_NUMBER: _ClassVar[int]
+    GOVERNANCE_RUN_FIELD_NUMBER: _ClassVar[int]
     name: str
-    def __init__(self, name: _Optional[str] = ...) -> None: ...
+    governance_run: str
+    def __init__(self, name: _Optional[str] = ..., governance_run: _Optional[str] = ...) -> None: ...
 
 class GetQualityReportResponse(_message.Message):
     __slots__ = ("quality_report",)
@@ -347,16 +356,18 @@ class GetLineageRequest(_message.Message):
     def __init__(self, name: _Optional[str] = ..., row_id: _Optional[str] = ...) -> None: ...
 
 class GetLineageResponse(_message.Message):
-    __slots__ = ("imports", "parent_versions", "row_source", "row_release")
+    __slots__ = ("imports", "parent_versions", "row_source", "row_release", "merged_row_sources")
     IMPORTS_FIELD_NUMBER: _ClassVar[int]
     PARENT_VERSIONS_FIELD_NUMBER: _ClassVar[int]
     ROW_SOURCE_FIELD_NUMBER: _ClassVar[int]
     ROW_RELEASE_FIELD_NUMBER: _ClassVar[int]
+    MERGED_ROW_SOURCES_FIELD_NUMBER: _ClassVar[int]
     imports: _containers.RepeatedCompositeFieldContainer[_dataset_pb2.Import]
     parent_versions: _containers.RepeatedScalarFieldContainer[str]
     row_source: SourcePosition
     row_release: _dataset_history_pb2.RowRelease
-    def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., parent_versions: _Optional[_Iterable[str]] = ..., row_source: _Optional[_Union[SourcePosition, _Mapping]] = ..., row_release: _Optional[_Union[_dataset_history_pb2.RowRelease, _Mapping]] = ...) -> None: ...
+    merged_row_sources: _containers.RepeatedCompositeFieldContainer[SourcePosition]
+    def __init__(self, imports: _Optional[_Iterable[_Union[_dataset_pb2.Import, _Mapping]]] = ..., parent_versions: _Optional[_Iterable[str]] = ..., row_source: _Optional[_Union[SourcePosition, _Mapping]] = ..., row_release: _Optional[_Union[_dataset_history_pb2.RowRelease, _Mapping]] = ..., merged_row_sources: _Optional[_Iterable[_Union[SourcePosition, _Mapping]]] = ...) -> None: ...
 
 class SourcePosition(_message.Message):
     __slots__ = ("source_file", "source_line")
@@ -542,12 +553,26 @@ class ListErasuresResponse(_message.Message):
     def __init__(self, erasures: _Optional[_Iterable[_Union[_erasure_pb2.Erasure, _Mapping]]] = ..., next_page_token: _Optional[str] = ...) -> None: ...
 
 class WatchErasureRequest(_message.Message):
-    __slots__ = ("name", "after_revision")
+    __slots__ = ("name", "after_revision", "until_complete")
     NAME_FIELD_NUMBER: _ClassVar[int]
     AFTER_REVISION_FIELD_NUMBER: _ClassVar[int]
+    UNTIL_COMPLETE_FIELD_NUMBER: _ClassVar[int]
     name: str
     after_revision: int
-    def __init__(self, name: _Optional[str] = ..., after_revision: _Optional[int] = ...) -> None: ...
+    until_complete: bool
+    def __init__(self, name: _Optional[str] = ..., after_revision: _Optional[int] = ..., until_complete: _Optional[bool] = ...) -> None: ...
+
+class PreviewErasureRequest(_message.Message):
+    __slots__ = ("customer_id",)
+    CUSTOMER_ID_FIELD_NUMBER: _ClassVar[int]
+    customer_id: str
+    def __init__(self, customer_id: _Optional[str] = ...) -> None: ...
+
+class PreviewErasureResponse(_message.Message):
+    __slots__ = ("finding",)
+    FINDING_FIELD_NUMBER: _ClassVar[int]
+    finding: _erasure_pb2.SubjectFinding
+    def __init__(self, finding: _Optional[_Union[_erasure_pb2.SubjectFinding, _Mapping]] = ...) -> None: ...
 
 class WatchErasureResponse(_message.Message):
     __slots__ = ("erasure",)

@@ -3,7 +3,11 @@
 import grpc
 import warnings
 
+from aisle.governance.v1 import classification_pb2 as aisle_dot_governance_dot_v1_dot_classification__pb2
 from aisle.governance.v1 import collect_pb2 as aisle_dot_governance_dot_v1_dot_collect__pb2
+from aisle.governance.v1 import column_shape_pb2 as aisle_dot_governance_dot_v1_dot_column__shape__pb2
+from aisle.governance.v1 import contract_pb2 as aisle_dot_governance_dot_v1_dot_contract__pb2
+from aisle.governance.v1 import data_roi_pb2 as aisle_dot_governance_dot_v1_dot_data__roi__pb2
 from aisle.governance.v1 import governance_service_pb2 as aisle_dot_governance_dot_v1_dot_governance__service__pb2
 from aisle.governance.v1 import label_pb2 as aisle_dot_governance_dot_v1_dot_label__pb2
 
@@ -64,6 +68,36 @@ class GovernanceServiceStub:
                 '/aisle.governance.v1.GovernanceService/ValidateContract',
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.FromString,
+                _registered_method=True)
+        self.ListContractVersions = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListContractVersions',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.FromString,
+                _registered_method=True)
+        self.GetContractVersion = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetContractVersion',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.FromString,
+                _registered_method=True)
+        self.SuggestContract = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/SuggestContract',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.FromString,
+                _registered_method=True)
+        self.DiffContract = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/DiffContract',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.FromString,
+                _registered_method=True)
+        self.GetReadiness = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetReadiness',
+                request_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.FromString,
+                _registered_method=True)
+        self.GetColumnShapes = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetColumnShapes',
+                request_serializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.FromString,
                 _registered_method=True)
         self.UploadRows = channel.stream_unary(
                 '/aisle.governance.v1.GovernanceService/UploadRows',
@@ -200,6 +234,11 @@ class GovernanceServiceStub:
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.FromString,
                 _registered_method=True)
+        self.PreviewErasure = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/PreviewErasure',
+                request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.FromString,
+                _registered_method=True)
         self.WatchErasure = channel.unary_stream(
                 '/aisle.governance.v1.GovernanceService/WatchErasure',
                 request_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.SerializeToString,
@@ -320,6 +359,66 @@ class GovernanceServiceStub:
                 request_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.SerializeToString,
                 response_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.FromString,
                 _registered_method=True)
+        self.CreateRoiStudy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CreateRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.GetRoiStudy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.ListRoiStudies = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListRoiStudies',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesResponse.FromString,
+                _registered_method=True)
+        self.CancelRoiStudy = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CancelRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.WatchRoiStudy = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchRoiStudy',
+                request_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyResponse.FromString,
+                _registered_method=True)
+        self.StartCategoryJob = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/StartCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.GetCategoryJob = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/GetCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.ListCategoryJobs = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListCategoryJobs',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsResponse.FromString,
+                _registered_method=True)
+        self.CancelCategoryJob = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/CancelCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.WatchCategoryJob = channel.unary_stream(
+                '/aisle.governance.v1.GovernanceService/WatchCategoryJob',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobResponse.FromString,
+                _registered_method=True)
+        self.ListCategoryProposals = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/ListCategoryProposals',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsResponse.FromString,
+                _registered_method=True)
+        self.AcceptCategories = channel.unary_unary(
+                '/aisle.governance.v1.GovernanceService/AcceptCategories',
+                request_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesRequest.SerializeToString,
+                response_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesResponse.FromString,
+                _registered_method=True)
 
 
 class GovernanceServiceServicer:
@@ -359,6 +458,53 @@ class GovernanceServiceServicer:
 
     def ValidateContract(self, request, context):
         """Checks that a contract can be read, without storing it.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListContractVersions(self, request, context):
+        """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetContractVersion(self, request, context):
+        """Returns one contract with its document.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SuggestContract(self, request, context):
+        """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+        Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+        no rows (VERSION_EMPTY).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DiffContract(self, request, context):
+        """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+        (CONTRACT_INVALID) for a document that cannot be read.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetReadiness(self, request, context):
+        """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+        FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetColumnShapes(self, request, context):
+        """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+        (VERSION_VACUUMED) when its files are gone. Reads the whole version.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -565,8 +711,18 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def PreviewErasure(self, request, context):
+        """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+        user events and label review that holds something of the person. Reads every table, so it takes as long as
+        an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchErasure(self, request, context):
-        """Streams an erasure at every change until it ends; starts with its present state.
+        """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+        every service has acknowledged.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -749,6 +905,92 @@ class GovernanceServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateRoiStudy(self, request, context):
+        """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+        judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetRoiStudy(self, request, context):
+        """Returns one study with the arms measured so far.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListRoiStudies(self, request, context):
+        """Lists studies, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelRoiStudy(self, request, context):
+        """Stops a study; FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchRoiStudy(self, request, context):
+        """Streams a study at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def StartCategoryJob(self, request, context):
+        """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+        CategoriesProposed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetCategoryJob(self, request, context):
+        """Returns one job.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCategoryJobs(self, request, context):
+        """Lists the jobs of a dataset, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelCategoryJob(self, request, context):
+        """Stops a job; FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchCategoryJob(self, request, context):
+        """Streams a job at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListCategoryProposals(self, request, context):
+        """Lists proposals, the least certain first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def AcceptCategories(self, request, context):
+        """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_GovernanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -776,6 +1018,36 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.ValidateContract,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.SerializeToString,
+            ),
+            'ListContractVersions': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListContractVersions,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.SerializeToString,
+            ),
+            'GetContractVersion': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetContractVersion,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.SerializeToString,
+            ),
+            'SuggestContract': grpc.unary_unary_rpc_method_handler(
+                    servicer.SuggestContract,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.SerializeToString,
+            ),
+            'DiffContract': grpc.unary_unary_rpc_method_handler(
+                    servicer.DiffContract,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.SerializeToString,
+            ),
+            'GetReadiness': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetReadiness,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.SerializeToString,
+            ),
+            'GetColumnShapes': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetColumnShapes,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.SerializeToString,
             ),
             'UploadRows': grpc.stream_unary_rpc_method_handler(
                     servicer.UploadRows,
@@ -912,6 +1184,11 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.ListErasuresResponse.SerializeToString,
             ),
+            'PreviewErasure': grpc.unary_stream_rpc_method_handler(
+                    servicer.PreviewErasure,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.SerializeToString,
+            ),
             'WatchErasure': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchErasure,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_governance__service__pb2.WatchErasureRequest.FromString,
@@ -1031,6 +1308,66 @@ def add_GovernanceServiceServicer_to_server(servicer, server):
                     servicer.FlushLiveCollection,
                     request_deserializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.FromString,
                     response_serializer=aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.SerializeToString,
+            ),
+            'CreateRoiStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyResponse.SerializeToString,
+            ),
+            'GetRoiStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyResponse.SerializeToString,
+            ),
+            'ListRoiStudies': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListRoiStudies,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesResponse.SerializeToString,
+            ),
+            'CancelRoiStudy': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyResponse.SerializeToString,
+            ),
+            'WatchRoiStudy': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchRoiStudy,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyResponse.SerializeToString,
+            ),
+            'StartCategoryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.StartCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobResponse.SerializeToString,
+            ),
+            'GetCategoryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobResponse.SerializeToString,
+            ),
+            'ListCategoryJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategoryJobs,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsResponse.SerializeToString,
+            ),
+            'CancelCategoryJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobResponse.SerializeToString,
+            ),
+            'WatchCategoryJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchCategoryJob,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobResponse.SerializeToString,
+            ),
+            'ListCategoryProposals': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListCategoryProposals,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsResponse.SerializeToString,
+            ),
+            'AcceptCategories': grpc.unary_unary_rpc_method_handler(
+                    servicer.AcceptCategories,
+                    request_deserializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesRequest.FromString,
+                    response_serializer=aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -1172,6 +1509,168 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/ValidateContract',
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_governance__service__pb2.ValidateContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListContractVersions(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListContractVersions',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.ListContractVersionsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetContractVersion(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetContractVersion',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetContractVersionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SuggestContract(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/SuggestContract',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.SuggestContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DiffContract(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/DiffContract',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.DiffContractResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetReadiness(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetReadiness',
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_contract__pb2.GetReadinessResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetColumnShapes(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetColumnShapes',
+            aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_column__shape__pb2.GetColumnShapesResponse.FromString,
             options,
             channel_credentials,
             insecure,
@@ -1912,6 +2411,33 @@ class GovernanceService:
             _registered_method=True)
 
     @staticmethod
+    def PreviewErasure(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/PreviewErasure',
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_governance__service__pb2.PreviewErasureResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
     def WatchErasure(request,
             target,
             options=(),
@@ -2549,6 +3075,330 @@ class GovernanceService:
             '/aisle.governance.v1.GovernanceService/FlushLiveCollection',
             aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionRequest.SerializeToString,
             aisle_dot_governance_dot_v1_dot_collect__pb2.FlushLiveCollectionResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CreateRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CreateRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.GetRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListRoiStudies(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListRoiStudies',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.ListRoiStudiesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CancelRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.CancelRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchRoiStudy(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchRoiStudy',
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_data__roi__pb2.WatchRoiStudyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def StartCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/StartCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.StartCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/GetCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.GetCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategoryJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListCategoryJobs',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/CancelCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.CancelCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchCategoryJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/WatchCategoryJob',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.WatchCategoryJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListCategoryProposals(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/ListCategoryProposals',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.ListCategoryProposalsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def AcceptCategories(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.governance.v1.GovernanceService/AcceptCategories',
+            aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesRequest.SerializeToString,
+            aisle_dot_governance_dot_v1_dot_classification__pb2.AcceptCategoriesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -3,7 +3,11 @@
 isort:skip_file
 """
 
+from aisle.governance.v1 import classification_pb2 as _classification_pb2
 from aisle.governance.v1 import collect_pb2 as _collect_pb2
+from aisle.governance.v1 import column_shape_pb2 as _column_shape_pb2
+from aisle.governance.v1 import contract_pb2 as _contract_pb2
+from aisle.governance.v1 import data_roi_pb2 as _data_roi_pb2
 from aisle.governance.v1 import governance_service_pb2 as _governance_service_pb2
 from aisle.governance.v1 import label_pb2 as _label_pb2
 from collections import abc as _abc
@@ -49,6 +53,27 @@ class GovernanceServiceStub:
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]
     """Checks that a contract can be read, without storing it."""
+    ListContractVersions: _grpc.UnaryUnaryMultiCallable[_contract_pb2.ListContractVersionsRequest, _contract_pb2.ListContractVersionsResponse]
+    """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
+    GetContractVersion: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetContractVersionRequest, _contract_pb2.GetContractVersionResponse]
+    """Returns one contract with its document."""
+    SuggestContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.SuggestContractRequest, _contract_pb2.SuggestContractResponse]
+    """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+    Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+    no rows (VERSION_EMPTY).
+    """
+    DiffContract: _grpc.UnaryUnaryMultiCallable[_contract_pb2.DiffContractRequest, _contract_pb2.DiffContractResponse]
+    """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+    (CONTRACT_INVALID) for a document that cannot be read.
+    """
+    GetReadiness: _grpc.UnaryUnaryMultiCallable[_contract_pb2.GetReadinessRequest, _contract_pb2.GetReadinessResponse]
+    """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+    FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+    """
+    GetColumnShapes: _grpc.UnaryUnaryMultiCallable[_column_shape_pb2.GetColumnShapesRequest, _column_shape_pb2.GetColumnShapesResponse]
+    """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+    (VERSION_VACUUMED) when its files are gone. Reads the whole version.
+    """
     UploadRows: _grpc.StreamUnaryMultiCallable[_governance_service_pb2.UploadRowsRequest, _governance_service_pb2.UploadRowsResponse]
     """Takes in a file streamed by the caller: one header message, then chunks of at most 1 MiB. The answer comes when the
     bytes are stored and their digest is verified; reading them is a job that GetImport and WatchImport follow.
@@ -123,8 +148,15 @@ class GovernanceServiceStub:
     """Returns the receipt of an erasure."""
     ListErasures: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]
     """Lists erasures, newest first."""
+    PreviewErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]
+    """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+    user events and label review that holds something of the person. Reads every table, so it takes as long as
+    an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+    """
     WatchErasure: _grpc.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]
-    """Streams an erasure at every change until it ends; starts with its present state."""
+    """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+    every service has acknowledged.
+    """
     CreateRepairModel: _grpc.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]
     """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
     which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
@@ -195,6 +227,34 @@ class GovernanceServiceStub:
     """Returns what flows into a dataset, and how much waits."""
     FlushLiveCollection: _grpc.UnaryUnaryMultiCallable[_collect_pb2.FlushLiveCollectionRequest, _collect_pb2.FlushLiveCollectionResponse]
     """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
+    CreateRoiStudy: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.CreateRoiStudyRequest, _data_roi_pb2.CreateRoiStudyResponse]
+    """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+    judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+    """
+    GetRoiStudy: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.GetRoiStudyRequest, _data_roi_pb2.GetRoiStudyResponse]
+    """Returns one study with the arms measured so far."""
+    ListRoiStudies: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.ListRoiStudiesRequest, _data_roi_pb2.ListRoiStudiesResponse]
+    """Lists studies, newest first."""
+    CancelRoiStudy: _grpc.UnaryUnaryMultiCallable[_data_roi_pb2.CancelRoiStudyRequest, _data_roi_pb2.CancelRoiStudyResponse]
+    """Stops a study; FAILED_PRECONDITION when it has ended."""
+    WatchRoiStudy: _grpc.UnaryStreamMultiCallable[_data_roi_pb2.WatchRoiStudyRequest, _data_roi_pb2.WatchRoiStudyResponse]
+    """Streams a study at every change until it ends; starts with its present state."""
+    StartCategoryJob: _grpc.UnaryUnaryMultiCallable[_classification_pb2.StartCategoryJobRequest, _classification_pb2.StartCategoryJobResponse]
+    """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+    CategoriesProposed.
+    """
+    GetCategoryJob: _grpc.UnaryUnaryMultiCallable[_classification_pb2.GetCategoryJobRequest, _classification_pb2.GetCategoryJobResponse]
+    """Returns one job."""
+    ListCategoryJobs: _grpc.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryJobsRequest, _classification_pb2.ListCategoryJobsResponse]
+    """Lists the jobs of a dataset, newest first."""
+    CancelCategoryJob: _grpc.UnaryUnaryMultiCallable[_classification_pb2.CancelCategoryJobRequest, _classification_pb2.CancelCategoryJobResponse]
+    """Stops a job; FAILED_PRECONDITION when it has ended."""
+    WatchCategoryJob: _grpc.UnaryStreamMultiCallable[_classification_pb2.WatchCategoryJobRequest, _classification_pb2.WatchCategoryJobResponse]
+    """Streams a job at every change until it ends; starts with its present state."""
+    ListCategoryProposals: _grpc.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryProposalsRequest, _classification_pb2.ListCategoryProposalsResponse]
+    """Lists proposals, the least certain first."""
+    AcceptCategories: _grpc.UnaryUnaryMultiCallable[_classification_pb2.AcceptCategoriesRequest, _classification_pb2.AcceptCategoriesResponse]
+    """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank."""
 
 @_typing.type_check_only
 class GovernanceServiceAsyncStub(GovernanceServiceStub):
@@ -215,6 +275,27 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Sets the contract of a dataset. INVALID_ARGUMENT names the place in the YAML that is wrong."""
     ValidateContract: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ValidateContractRequest, _governance_service_pb2.ValidateContractResponse]  # type: ignore[assignment]
     """Checks that a contract can be read, without storing it."""
+    ListContractVersions: _aio.UnaryUnaryMultiCallable[_contract_pb2.ListContractVersionsRequest, _contract_pb2.ListContractVersionsResponse]  # type: ignore[assignment]
+    """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
+    GetContractVersion: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetContractVersionRequest, _contract_pb2.GetContractVersionResponse]  # type: ignore[assignment]
+    """Returns one contract with its document."""
+    SuggestContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.SuggestContractRequest, _contract_pb2.SuggestContractResponse]  # type: ignore[assignment]
+    """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+    Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+    no rows (VERSION_EMPTY).
+    """
+    DiffContract: _aio.UnaryUnaryMultiCallable[_contract_pb2.DiffContractRequest, _contract_pb2.DiffContractResponse]  # type: ignore[assignment]
+    """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+    (CONTRACT_INVALID) for a document that cannot be read.
+    """
+    GetReadiness: _aio.UnaryUnaryMultiCallable[_contract_pb2.GetReadinessRequest, _contract_pb2.GetReadinessResponse]  # type: ignore[assignment]
+    """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+    FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+    """
+    GetColumnShapes: _aio.UnaryUnaryMultiCallable[_column_shape_pb2.GetColumnShapesRequest, _column_shape_pb2.GetColumnShapesResponse]  # type: ignore[assignment]
+    """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+    (VERSION_VACUUMED) when its files are gone. Reads the whole version.
+    """
     UploadRows: _aio.StreamUnaryMultiCallable[_governance_service_pb2.UploadRowsRequest, _governance_service_pb2.UploadRowsResponse]  # type: ignore[assignment]
     """Takes in a file streamed by the caller: one header message, then chunks of at most 1 MiB. The answer comes when the
     bytes are stored and their digest is verified; reading them is a job that GetImport and WatchImport follow.
@@ -289,8 +370,15 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Returns the receipt of an erasure."""
     ListErasures: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.ListErasuresRequest, _governance_service_pb2.ListErasuresResponse]  # type: ignore[assignment]
     """Lists erasures, newest first."""
+    PreviewErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.PreviewErasureRequest, _governance_service_pb2.PreviewErasureResponse]  # type: ignore[assignment]
+    """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+    user events and label review that holds something of the person. Reads every table, so it takes as long as
+    an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+    """
     WatchErasure: _aio.UnaryStreamMultiCallable[_governance_service_pb2.WatchErasureRequest, _governance_service_pb2.WatchErasureResponse]  # type: ignore[assignment]
-    """Streams an erasure at every change until it ends; starts with its present state."""
+    """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+    every service has acknowledged.
+    """
     CreateRepairModel: _aio.UnaryUnaryMultiCallable[_governance_service_pb2.CreateRepairModelRequest, _governance_service_pb2.CreateRepairModelResponse]  # type: ignore[assignment]
     """Learns from labelled rows how to repair the cells of a dataset, as a job over its imported rows. Without labels it only answers
     which rows to label. FAILED_PRECONDITION (DATASET_EMPTY) without rows; the job fails with NOT_FOUND (ROW_NOT_FOUND) for a label
@@ -361,6 +449,34 @@ class GovernanceServiceAsyncStub(GovernanceServiceStub):
     """Returns what flows into a dataset, and how much waits."""
     FlushLiveCollection: _aio.UnaryUnaryMultiCallable[_collect_pb2.FlushLiveCollectionRequest, _collect_pb2.FlushLiveCollectionResponse]  # type: ignore[assignment]
     """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
+    CreateRoiStudy: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.CreateRoiStudyRequest, _data_roi_pb2.CreateRoiStudyResponse]  # type: ignore[assignment]
+    """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+    judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+    """
+    GetRoiStudy: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.GetRoiStudyRequest, _data_roi_pb2.GetRoiStudyResponse]  # type: ignore[assignment]
+    """Returns one study with the arms measured so far."""
+    ListRoiStudies: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.ListRoiStudiesRequest, _data_roi_pb2.ListRoiStudiesResponse]  # type: ignore[assignment]
+    """Lists studies, newest first."""
+    CancelRoiStudy: _aio.UnaryUnaryMultiCallable[_data_roi_pb2.CancelRoiStudyRequest, _data_roi_pb2.CancelRoiStudyResponse]  # type: ignore[assignment]
+    """Stops a study; FAILED_PRECONDITION when it has ended."""
+    WatchRoiStudy: _aio.UnaryStreamMultiCallable[_data_roi_pb2.WatchRoiStudyRequest, _data_roi_pb2.WatchRoiStudyResponse]  # type: ignore[assignment]
+    """Streams a study at every change until it ends; starts with its present state."""
+    StartCategoryJob: _aio.UnaryUnaryMultiCallable[_classification_pb2.StartCategoryJobRequest, _classification_pb2.StartCategoryJobResponse]  # type: ignore[assignment]
+    """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+    CategoriesProposed.
+    """
+    GetCategoryJob: _aio.UnaryUnaryMultiCallable[_classification_pb2.GetCategoryJobRequest, _classification_pb2.GetCategoryJobResponse]  # type: ignore[assignment]
+    """Returns one job."""
+    ListCategoryJobs: _aio.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryJobsRequest, _classification_pb2.ListCategoryJobsResponse]  # type: ignore[assignment]
+    """Lists the jobs of a dataset, newest first."""
+    CancelCategoryJob: _aio.UnaryUnaryMultiCallable[_classification_pb2.CancelCategoryJobRequest, _classification_pb2.CancelCategoryJobResponse]  # type: ignore[assignment]
+    """Stops a job; FAILED_PRECONDITION when it has ended."""
+    WatchCategoryJob: _aio.UnaryStreamMultiCallable[_classification_pb2.WatchCategoryJobRequest, _classification_pb2.WatchCategoryJobResponse]  # type: ignore[assignment]
+    """Streams a job at every change until it ends; starts with its present state."""
+    ListCategoryProposals: _aio.UnaryUnaryMultiCallable[_classification_pb2.ListCategoryProposalsRequest, _classification_pb2.ListCategoryProposalsResponse]  # type: ignore[assignment]
+    """Lists proposals, the least certain first."""
+    AcceptCategories: _aio.UnaryUnaryMultiCallable[_classification_pb2.AcceptCategoriesRequest, _classification_pb2.AcceptCategoriesResponse]  # type: ignore[assignment]
+    """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank."""
 
 class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
     """GovernanceService turns a shop's raw data into trusted, labelled, versioned data.
@@ -408,6 +524,63 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_governance_service_pb2.ValidateContractResponse, _abc.Awaitable[_governance_service_pb2.ValidateContractResponse]]:
         """Checks that a contract can be read, without storing it."""
+
+    @_abc_1.abstractmethod
+    def ListContractVersions(
+        self,
+        request: _contract_pb2.ListContractVersionsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.ListContractVersionsResponse, _abc.Awaitable[_contract_pb2.ListContractVersionsResponse]]:
+        """Lists the contracts that a dataset has had, newest first, the default contract of its kind (number 0) last."""
+
+    @_abc_1.abstractmethod
+    def GetContractVersion(
+        self,
+        request: _contract_pb2.GetContractVersionRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetContractVersionResponse, _abc.Awaitable[_contract_pb2.GetContractVersionResponse]]:
+        """Returns one contract with its document."""
+
+    @_abc_1.abstractmethod
+    def SuggestContract(
+        self,
+        request: _contract_pb2.SuggestContractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.SuggestContractResponse, _abc.Awaitable[_contract_pb2.SuggestContractResponse]]:
+        """Infers a contract from the rows of a version, with the evidence for each check; stores nothing. The version keeps the contract.
+        Reads the whole version, so it takes as long as that. FAILED_PRECONDITION when its files are gone (VERSION_VACUUMED) or it holds
+        no rows (VERSION_EMPTY).
+        """
+
+    @_abc_1.abstractmethod
+    def DiffContract(
+        self,
+        request: _contract_pb2.DiffContractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.DiffContractResponse, _abc.Awaitable[_contract_pb2.DiffContractResponse]]:
+        """Names the breaking, tightening and compatible changes from one contract to another, and who uses the columns. INVALID_ARGUMENT
+        (CONTRACT_INVALID) for a document that cannot be read.
+        """
+
+    @_abc_1.abstractmethod
+    def GetReadiness(
+        self,
+        request: _contract_pb2.GetReadinessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_contract_pb2.GetReadinessResponse, _abc.Awaitable[_contract_pb2.GetReadinessResponse]]:
+        """Says which models the data can teach: per tier each requirement with what was found and what to do. Reads the versions.
+        FAILED_PRECONDITION (VERSION_VACUUMED) when the files of a named version are gone.
+        """
+
+    @_abc_1.abstractmethod
+    def GetColumnShapes(
+        self,
+        request: _column_shape_pb2.GetColumnShapesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_column_shape_pb2.GetColumnShapesResponse, _abc.Awaitable[_column_shape_pb2.GetColumnShapesResponse]]:
+        """Returns the shapes of the columns of a version: quantiles, histograms, distinct counts and frequent values. FAILED_PRECONDITION
+        (VERSION_VACUUMED) when its files are gone. Reads the whole version.
+        """
 
     @_abc_1.abstractmethod
     def UploadRows(
@@ -646,12 +819,25 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         """Lists erasures, newest first."""
 
     @_abc_1.abstractmethod
+    def PreviewErasure(
+        self,
+        request: _governance_service_pb2.PreviewErasureRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.PreviewErasureResponse], _abc.AsyncIterator[_governance_service_pb2.PreviewErasureResponse]]:
+        """Says what EraseSubject would find in governance and changes nothing: one message per import, version, list of rows put aside,
+        user events and label review that holds something of the person. Reads every table, so it takes as long as
+        an erasure. Copies in other services are theirs to tell. May be repeated; publishes nothing.
+        """
+
+    @_abc_1.abstractmethod
     def WatchErasure(
         self,
         request: _governance_service_pb2.WatchErasureRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_governance_service_pb2.WatchErasureResponse], _abc.AsyncIterator[_governance_service_pb2.WatchErasureResponse]]:
-        """Streams an erasure at every change until it ends; starts with its present state."""
+        """Streams an erasure at every change until it ends; starts with its present state. With `until_complete` it ends only when
+        every service has acknowledged.
+        """
 
     @_abc_1.abstractmethod
     def CreateRepairModel(
@@ -860,5 +1046,105 @@ class GovernanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_collect_pb2.FlushLiveCollectionResponse, _abc.Awaitable[_collect_pb2.FlushLiveCollectionResponse]]:
         """Makes imports of everything that waits now, so that the next governance run reads it. Safe to repeat."""
+
+    @_abc_1.abstractmethod
+    def CreateRoiStudy(
+        self,
+        request: _data_roi_pb2.CreateRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.CreateRoiStudyResponse, _abc.Awaitable[_data_roi_pb2.CreateRoiStudyResponse]]:
+        """Starts a study of what each cleaning rule is worth; FAILED_PRECONDITION for a dataset without rows or of another kind than
+        judgments and orders. Publishes RoiStudyCompleted, and no dataset version.
+        """
+
+    @_abc_1.abstractmethod
+    def GetRoiStudy(
+        self,
+        request: _data_roi_pb2.GetRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.GetRoiStudyResponse, _abc.Awaitable[_data_roi_pb2.GetRoiStudyResponse]]:
+        """Returns one study with the arms measured so far."""
+
+    @_abc_1.abstractmethod
+    def ListRoiStudies(
+        self,
+        request: _data_roi_pb2.ListRoiStudiesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.ListRoiStudiesResponse, _abc.Awaitable[_data_roi_pb2.ListRoiStudiesResponse]]:
+        """Lists studies, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelRoiStudy(
+        self,
+        request: _data_roi_pb2.CancelRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_data_roi_pb2.CancelRoiStudyResponse, _abc.Awaitable[_data_roi_pb2.CancelRoiStudyResponse]]:
+        """Stops a study; FAILED_PRECONDITION when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchRoiStudy(
+        self,
+        request: _data_roi_pb2.WatchRoiStudyRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_data_roi_pb2.WatchRoiStudyResponse], _abc.AsyncIterator[_data_roi_pb2.WatchRoiStudyResponse]]:
+        """Streams a study at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def StartCategoryJob(
+        self,
+        request: _classification_pb2.StartCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.StartCategoryJobResponse, _abc.Awaitable[_classification_pb2.StartCategoryJobResponse]]:
+        """Starts a job that learns categories from products that have one. FAILED_PRECONDITION for a dataset that holds no products. Publishes
+        CategoriesProposed.
+        """
+
+    @_abc_1.abstractmethod
+    def GetCategoryJob(
+        self,
+        request: _classification_pb2.GetCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.GetCategoryJobResponse, _abc.Awaitable[_classification_pb2.GetCategoryJobResponse]]:
+        """Returns one job."""
+
+    @_abc_1.abstractmethod
+    def ListCategoryJobs(
+        self,
+        request: _classification_pb2.ListCategoryJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.ListCategoryJobsResponse, _abc.Awaitable[_classification_pb2.ListCategoryJobsResponse]]:
+        """Lists the jobs of a dataset, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelCategoryJob(
+        self,
+        request: _classification_pb2.CancelCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.CancelCategoryJobResponse, _abc.Awaitable[_classification_pb2.CancelCategoryJobResponse]]:
+        """Stops a job; FAILED_PRECONDITION when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchCategoryJob(
+        self,
+        request: _classification_pb2.WatchCategoryJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_classification_pb2.WatchCategoryJobResponse], _abc.AsyncIterator[_classification_pb2.WatchCategoryJobResponse]]:
+        """Streams a job at every change until it ends; starts with its present state."""
+
+    @_abc_1.abstractmethod
+    def ListCategoryProposals(
+        self,
+        request: _classification_pb2.ListCategoryProposalsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.ListCategoryProposalsResponse, _abc.Awaitable[_classification_pb2.ListCategoryProposalsResponse]]:
+        """Lists proposals, the least certain first."""
+
+    @_abc_1.abstractmethod
+    def AcceptCategories(
+        self,
+        request: _classification_pb2.AcceptCategoriesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_classification_pb2.AcceptCategoriesResponse, _abc.Awaitable[_classification_pb2.AcceptCategoriesResponse]]:
+        """Accepts or corrects proposals, all or none; they lie over the products from the next run on. NOT_FOUND for a rank."""
 
 def add_GovernanceServiceServicer_to_server(servicer: GovernanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -88,7 +88,7 @@ class TaskSpec(_message.Message):
     def __init__(self, kind: _Optional[_Union[TaskKind, str]] = ..., dataset: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("base_model", "method", "tasks", "learning_rate", "batch_size", "max_steps", "eval_every_steps", "patience", "lora_rank", "max_tokens", "seed", "weight_decay", "label_noise_ratio", "skip_export", "folds", "frozen_layers")
+    __slots__ = ("base_model", "method", "tasks", "learning_rate", "batch_size", "max_steps", "eval_every_steps", "patience", "lora_rank", "max_tokens", "seed", "weight_decay", "label_noise_ratio", "skip_export", "folds", "frozen_layers", "evaluate_unexported")
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
@@ -105,6 +105,7 @@ class TrainingSpec(_message.Message):
     SKIP_EXPORT_FIELD_NUMBER: _ClassVar[int]
     FOLDS_FIELD_NUMBER: _ClassVar[int]
     FROZEN_LAYERS_FIELD_NUMBER: _ClassVar[int]
+    EVALUATE_UNEXPORTED_FIELD_NUMBER: _ClassVar[int]
     base_model: str
     method: FineTuningMethod
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
@@ -121,7 +122,8 @@ class TrainingSpec(_message.Message):
     skip_export: bool
     folds: int
     frozen_layers: int
-    def __init__(self, base_model: _Optional[str] = ..., method: _Optional[_Union[FineTuningMethod, str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., learning_rate: _Optional[float] = ..., batch_size: _Optional[int] = ..., max_steps: _Optional[int] = ..., eval_every_steps: _Optional[int] = ..., patience: _Optional[int] = ..., lora_rank: _Optional[int] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., weight_decay: _Optional[float] = ..., label_noise_ratio: _Optional[float] = ..., skip_export: _Optional[bool] = ..., folds: _Optional[int] = ..., frozen_layers: _Optional[int] = ...) -> None: ...
+    evaluate_unexported: bool
+    def __init__(self, base_model: _Optional[str] = ..., method: _Optional[_Union[FineTuningMethod, str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., learning_rate: _Optional[float] = ..., batch_size: _Optional[int] = ..., max_steps: _Optional[int] = ..., eval_every_steps: _Optional[int] = ..., patience: _Optional[int] = ..., lora_rank: _Optional[int] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., weight_decay: _Optional[float] = ..., label_noise_ratio: _Optional[float] = ..., skip_export: _Optional[bool] = ..., folds: _Optional[int] = ..., frozen_layers: _Optional[int] = ..., evaluate_unexported: _Optional[bool] = ...) -> None: ...
 
 class TuningStage(_message.Message):
     __slots__ = ("trial_count", "max_steps", "parameters", "seed")

@@ -16,6 +16,7 @@ OPTIONAL_RULES: dict[DatasetKind, tuple[str, ...]] = {
         "drop_repeated_rows",
         "drop_outliers",
         "merge_near_duplicates",
+        "apply_categories",
     ),
     DatasetKind.JUDGMENTS: ("repair_cells", "fill_missing_values", "drop_repeated_rows", "drop_outliers"),
     DatasetKind.ORDERS: (

@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from aisle_governance.domain.categories import Accepted
 from aisle_governance.domain.check_context import CheckContext
 from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.content import identify
@@ -64,6 +65,8 @@ class GovernedDataset:
     """Released rows that a rule lets pass, by rule."""
     label_fixes: tuple[tuple[str, str, float], ...] = ()
     """(query_id, product_id, grade) of accepted corrections."""
+    categories: tuple[Accepted, ...] = ()
+    """Accepted categories, each product once."""
     cleaning: Cleaning = field(default_factory=Cleaning)
     """Rules beside those of the kind."""
     repairs: RepairModel = field(default_factory=RepairModel)
@@ -141,6 +144,7 @@ def govern(job: GovernedDataset, run: str, on_phase: Callable[[float, str], None
         job.label_fixes,
         cleaning=job.cleaning,
         repairs=job.repairs,
+        categories=job.categories,
     )
     outcome = run_chain(chain, frame, lambda index, name: say(0.3 + 0.4 * index / len(chain), name), job.excused)
     say(0.7, "check")

@@ -12,7 +12,15 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from aisle_governance import telemetry
 from aisle_governance.domain.subjects import Subjects, plain_id, redact
-from aisle_governance.storage.tables import imports, label_reviews, label_suspects, repair_models, reports, user_events
+from aisle_governance.storage.tables import (
+    category_proposals,
+    imports,
+    label_reviews,
+    label_suspects,
+    repair_models,
+    reports,
+    user_events,
+)
 
 _LEAST_REDACTED = 6
 _PER_QUERY = 500
@@ -30,6 +38,7 @@ _PLAIN_TEXTS: tuple[tuple[Table, str], ...] = (
     (imports, "source_file"),
     (label_suspects, "query"),
     (label_suspects, "title"),
+    (category_proposals, "title"),
 )
 """Columns of text that may name a person."""
 

@@ -338,3 +338,54 @@ live_batches = Table(
     Column("rows_artifact", Text, nullable=False),
 )
 """Batches that are being written: noted before their file exists, gone once an import refers to it."""
+roi_studies = Table(
+    "roi_studies",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("spec", LargeBinary, nullable=False),
+    Column("record", Text, nullable=False),
+)
+"""`record` holds references and arms as far as they are measured."""
+
+category_jobs = Table(
+    "category_jobs",
+    metadata,
+    Column("sequence", _COUNTED, primary_key=True, autoincrement=True),
+    Column("id", Text, nullable=False, unique=True),
+    Column("dataset", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("method", Text, nullable=False),
+    Column("record", Text, nullable=False),
+    Index("ix_category_jobs_dataset_sequence", "dataset", "sequence"),
+)
+
+category_proposals = Table(
+    "category_proposals",
+    metadata,
+    Column("job", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("proposed_category", Text, nullable=False),
+    Column("confidence", Float, nullable=False),
+    Column("second_category", Text, nullable=False),
+    Column("accepted_category", Text),
+    Column("accept_time", Float),
+    PrimaryKeyConstraint("job", "rank"),
+)
+
+accepted_categories = Table(
+    "accepted_categories",
+    metadata,
+    Column("dataset", Text, nullable=False),
+    Column("product_id", Text, nullable=False),
+    Column("category", Text, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("job", Text, nullable=False),
+    Column("rank", Integer, nullable=False),
+    Column("accept_time", Float, nullable=False),
+    PrimaryKeyConstraint("dataset", "product_id"),
+)
+"""The categories that every run puts over the products of a dataset; (`job`, `rank`) is the proposal that brought each."""

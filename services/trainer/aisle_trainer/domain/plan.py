@@ -68,10 +68,17 @@ class Plan:
     weight_decay: float = 0.0
     label_noise_ratio: float = 0.0
     skip_export: bool = False
+    evaluate_unexported: bool = False
+    """Whether a model that is not exported is evaluated all the same."""
     folds: int = 0
     """Models that are trained beside the final one, each without a part of the queries; 0 holds queries back instead."""
     frozen_layers: int = 0
     """Lowest encoder layers that are not trained, the token embeddings with them; only with `Method.FULL`."""
+
+    @property
+    def is_evaluated(self) -> bool:
+        """Say whether the model is compared with baselines on held-back units."""
+        return self.evaluate_unexported or not self.skip_export
 
     def has(self, task: Task) -> bool:
         """Say whether the plan trains `task`."""

@@ -134,20 +134,22 @@ class JobRun:
         A cancelled job returns early with what it has.
         """
         plan, around = self._plan, self._around
-        if not plan.skip_export:
+        if plan.is_evaluated:
             around.report(0.02, "embed", None)
             with self._clock.phase("embed"):
                 embedder = Embedder(self._base, self._trunk, self._tokenizer, around.cache_dir, self._bf16)
                 for task in self._tasks.values():
                     task.prepare_vectors(embedder)
         loop = self._train()
-        if self._search is not None and plan.folds and not plan.skip_export and not around.stop():
+        if self._search is not None and plan.folds and plan.is_evaluated and not around.stop():
             self._train_folds(self._search)
         outcome = Outcome(loop.step, loop.loss, loop.checkpoint_step, loop.validations, seconds=self._clock.seconds)
+        if not plan.is_evaluated or around.stop():
+            return outcome, None
+        validation_logits = self._evaluate(loop.model, outcome)
         if plan.skip_export or around.stop():
             return outcome, None
-        folder = self._evaluate_and_export(loop.model, outcome)
-        return outcome, folder
+        return outcome, self._make_bundle(loop.model, outcome, validation_logits)
 
     def _train(self) -> TrainingLoop:
         with self._clock.phase("train"):
@@ -195,10 +197,11 @@ class JobRun:
             return {kind: task.validate(model) for kind, task in self._tasks.items()}
 
     def _report_step(self, progress: Progress) -> None:
-        share = progress.step / self._plan.max_steps / (self._plan.folds + 1 if not self._plan.skip_export else 1)
-        self._around.report(0.1 + (0.85 if self._plan.skip_export else 0.5) * share, "train", progress)
+        share = progress.step / self._plan.max_steps / (self._plan.folds + 1 if self._plan.is_evaluated else 1)
+        self._around.report(0.1 + (0.5 if self._plan.is_evaluated else 0.85) * share, "train", progress)
 
-    def _evaluate_and_export(self, model: RankingModel, outcome: Outcome) -> Path:
+    def _evaluate(self, model: RankingModel, outcome: Outcome) -> np.ndarray:
+        """Choose the blend and compare with the baselines; returns the model's logits of the validation pairs."""
         report = self._around.report
         report(0.62, "blend", None)
         validation_logits = np.zeros(0)
@@ -212,7 +215,10 @@ class JobRun:
         report(0.7, "evaluate", None)
         with self._clock.phase("evaluate"):
             outcome.tasks = [task.evaluate(model) for task in self._tasks.values()]
-        report(0.85, "export", None)
+        return validation_logits
+
+    def _make_bundle(self, model: RankingModel, outcome: Outcome, validation_logits: np.ndarray) -> Path:
+        self._around.report(0.85, "export", None)
         with self._clock.phase("export"):
             folder = self._export(model, validation_logits)
         outcome.files = bundle.write_manifest(folder.folder, self._facts(model, folder.parity, outcome))

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from aisle_governance.domain.categories import Accepted
 from aisle_governance.domain.cleaning import Cleaning
 from aisle_governance.domain.kinds import CANONICAL, ESSENTIAL_RULES, RULE_NAMES, DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import RuleReport
 from aisle_governance.domain.repair.model import RepairModel
 from aisle_governance.domain.rules.base import Rule, fingerprint
+from aisle_governance.domain.rules.categories import ApplyCategories
 from aisle_governance.domain.rules.commerce import (
     DropCancellations,
     DropInvalidPrices,
@@ -58,17 +60,20 @@ def build_chain(
     *,
     cleaning: Cleaning | None = None,
     repairs: RepairModel | None = None,
+    categories: tuple[Accepted, ...] = (),
 ) -> list[Rule]:
     """Return the rules of `kind` in order, without those named in `disabled` (essential ones always stay).
 
     `pii_key` is the key of the hashes that take the place of personal data; needed where the mapping has that policy.
     `label_fixes` are (query_id, product_id, grade) that a label review has accepted. `cleaning` adds optional rules, `repairs` is what
-    was learned about the dataset's errors.
+    was learned about the dataset's errors. `categories` are those that were accepted; without any there is no rule for them.
     """
     rules: list[Rule] = [protect_pii(kind, mapping, pii_key), *_all_rules(kind, mapping, label_fixes)]
     rules = with_optional(
         rules, kind, cleaning or Cleaning(), repairs or RepairModel(), cancellation_prefix=mapping.cancellation_prefix
     )
+    if categories and kind is DatasetKind.PRODUCTS:
+        rules.append(ApplyCategories(categories))
     return [rule for rule in rules if rule.name not in disabled or rule.name in ESSENTIAL_RULES]
 
 
