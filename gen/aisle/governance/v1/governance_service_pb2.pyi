@@ -1,7 +1,7 @@
+from aisle.governance.v1 import classification_pb2 as _classification_pb2
+from aisle.governance.v1 import collect_pb2 as _collect_pb2
 from aisle.governance.v1 import column_shape_pb2 as _column_shape_pb2
 from aisle.governance.v1 import contract_pb2 as _contract_pb2
-from aisle.governance.v1 import collect_pb2 as _collect_pb2
-from aisle.governance.v1 import classification_pb2 as _classification_pb2
 from aisle.governance.v1 import data_roi_pb2 as _data_roi_pb2
 from aisle.governance.v1 import dataset_pb2 as _dataset_pb2
 from aisle.governance.v1 import dataset_history_pb2 as _dataset_history_pb2

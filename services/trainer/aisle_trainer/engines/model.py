@@ -132,7 +132,7 @@ def _freeze(trunk: nn.Module, layers: int) -> None:
     if layers >= len(stack):
         raise InvalidField("spec.frozen_layers", f"must be below {len(stack)}, the layers of the base model")
     for part in (trunk.embeddings, *stack[:layers]):
-        part.requires_grad_(False)  # type: ignore[operator, union-attr]
+        part.requires_grad_(False)
 
 
 def _with_lora(trunk: nn.Module, rank: int) -> nn.Module:
