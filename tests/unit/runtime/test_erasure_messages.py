@@ -85,7 +85,11 @@ def test_json_loses_ids_only_where_ids_stand() -> None:
     assert scrub_json(value, short, KEYS) == value | {"customer_id": "[erased]"}
 
 
-@pytest.mark.parametrize("text", ["", "abc", "a.b", "." * 20, "x" * 20_000 + ".y", token(OTHER)])
+@pytest.mark.parametrize(
+    "text",
+    ["", "abc", "a.b", "." * 20, "x" * 20_000 + ".y", token(OTHER)],
+    ids=["empty", "word", "two parts", "dots", "very long", "token of another"],
+)
 def test_what_is_no_token_of_theirs_names_nobody(text: str) -> None:
     assert not names_subject(text, THEM)
     assert names_subject(token(PERSON), THEM)
