@@ -1,0 +1,173 @@
+"""One suite over the engines: whatever the rows, batches give what memory gives."""
+
+import json
+import tempfile
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from aisle_governance.domain.cleaning import Bots, Cleaning, FillMethod, MissingValues
+from aisle_governance.domain.kinds import DatasetKind
+from aisle_governance.domain.mapping import ColumnMapping
+from aisle_governance.domain.model import Dialect, FileFormat
+from aisle_governance.domain.pii import PiiPolicy
+from aisle_governance.engines import quarantine
+from aisle_governance.engines.governor import GovernedDataset, govern
+from aisle_governance.engines.importer import import_file
+from aisle_governance.engines.readers import Source
+from aisle_governance.engines.scale import keys, rows
+from aisle_governance.engines.scale.governed import govern_in_batches, passes
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+COLUMNS = ("event_id", "event_type", "event_time", "customer_id", "visitor_id", "product_id", "query", "position")
+CONTRACT = """
+apiVersion: v3.0.2
+kind: DataContract
+id: test
+name: user_events
+version: 1.0.0
+status: active
+schema:
+  - name: user_events
+    quality:
+      - {name: rows, type: library, metric: rowCount, mustBeGreaterThan: 0, severity: error}
+      - {type: library, metric: duplicateValues, arguments: {properties: [visitor_id, product_id]}, mustBe: 0}
+    properties:
+      - {name: event_id, logicalType: string, required: true, unique: true}
+      - {name: event_type, logicalType: string, required: true, enum: [{value: VIEW}, {value: CLICK}, {value: PURCHASE}]}
+      - {name: event_time, logicalType: timestamp, required: true}
+      - {name: query, logicalType: string, logicalTypeOptions: {minLength: 2, maxLength: 12, pattern: '[a-z ]+'}}
+      - {name: visitor_id, logicalType: integer, unique: true}
+      - name: product_id
+        logicalType: string
+        quality:
+          - {type: library, metric: nullValues, mustBeLessThan: 50, unit: percent}
+          - {type: library, metric: missingValues, arguments: {missingValues: [p1]}, mustBe: 0}
+          - {type: library, metric: invalidValues, arguments: {validValues: [p1, p2], pattern: 'p.*'}, mustBeLessThan: 2}
+          - {type: library, metric: duplicateValues, mustBeLessThan: 3}
+      - {name: position, logicalType: integer, logicalTypeOptions: {minimum: 0, exclusiveMaximum: 9}}
+"""
+BOTS = Bots(
+    max_actions_per_minute=4,
+    max_products_per_day=4,
+    max_repeats_per_hour=3,
+    min_regular_actions=5,
+    regular_variation=0.2,
+)
+
+_ids = st.sampled_from(["", "a1", " a1 ", "17.0", "17", "e\u0301", "B\u0000x", "  "])
+_event = st.fixed_dictionaries(
+    {
+        "event_id": st.one_of(st.integers(0, 60).map("e{}".format), _ids),
+        "event_type": st.sampled_from(["VIEW", "VIEW", "CLICK", "CLICK", "PURCHASE", "view", ""]),
+        "event_time": st.one_of(
+            st.integers(0, 900).map(lambda seconds: f"2024-03-31T00:{50 + seconds // 60 % 10:02}:{seconds % 60:02}"),
+            st.sampled_from(["", "2024-03-31T01:30:00", "2024-10-27 01:30:00", "2024-03-31T00:50:01Z", "1970-01-01"]),
+        ),
+        "customer_id": st.sampled_from(["", "c1", "c2.0"]),
+        "visitor_id": st.sampled_from(["", "v1", "v1", "v1", "v2", "V2"]),
+        "product_id": st.sampled_from(["", "p1", "p2", "p3", "p4", "p5", "P5", "p6"]),
+        "query": st.sampled_from(
+            ["", "shoes", "Shoes", "a &amp; b", "<b>red</b>  hat", "ｒｅｄ", "ＲＥＤ", "mail me@example.com", "caf\u00c3\u00a9"]
+        ),
+        "position": st.sampled_from(["", "0", "3", "-1", "12"]),
+    }
+)
+_tables = st.lists(st.lists(_event, min_size=1, max_size=60), min_size=1, max_size=3)
+
+
+def imported(folder: Path, tables: list[list[dict[str, str]]], mapping: ColumnMapping) -> tuple[Path, ...]:
+    """The rows of each table as the service's own import writes them."""
+    files = []
+    for number, table in enumerate(tables):
+        source = folder / f"events-{number}.jsonl"
+        lines = [json.dumps({"extra": "x", **row}) for row in table]
+        source.write_text("\n".join(lines) + "\n", encoding="utf-8")
+        target = folder / f"rows-{number}.parquet"
+        import_file(
+            Source(source, DatasetKind.USER_EVENTS, mapping, Dialect()),
+            FileFormat.JSONL,
+            f"imp{number}",
+            target,
+            folder / f"refused-{number}.parquet",
+        )
+        files.append(target)
+    return tuple(files)
+
+
+def plain(report):
+    """A report without its times."""
+    return replace(report, rules=tuple(replace(rule, elapsed_seconds=0.0) for rule in report.rules))
+
+
+def put_aside(candidate, path: Path):
+    """What a reader of the quarantine gets."""
+    return quarantine.read(path, "", 0, 1_000_000) if candidate.put_aside(path) else []
+
+
+def assert_same(job: GovernedDataset, folder: Path, **options) -> None:
+    """Both engines give the same report, rows, keys, hashes and rows put aside."""
+    expected = govern(job, "run")
+    found = govern_in_batches(job, "run", folder / "work", memory_bytes=200_000_000, **options)
+    assert plain(found.report) == plain(expected.report)
+    assert put_aside(found, folder / "b.parquet") == put_aside(expected, folder / "a.parquet")
+    assert found.content_hash == expected.content_hash
+    assert (found.contract_hash, found.rule_set_hash) == (expected.contract_hash, expected.rule_set_hash)
+    assert found.row_count == expected.row_count
+    assert found.schema == expected.schema
+    tables = []
+    for name, candidate in (("memory", expected), ("batches", found)):
+        files = candidate.publish(folder / name, "run")
+        parts = [pq.read_table(folder / name / file.name, partitioning=None) for file in files]
+        tables.append(pa.concat_tables(parts).cast(expected.schema) if parts else None)
+    assert tables[0] == tables[1]
+
+
+def job_of(files: tuple[Path, ...], **changes) -> GovernedDataset:
+    """The dataset of the suite."""
+    plan = {
+        "mapping": ColumnMapping(columns={name: name for name in COLUMNS}, time_zone="Europe/London"),
+        "contract_yaml": CONTRACT,
+        "disabled_rules": (),
+        "cleaning": Cleaning(
+            bots=BOTS,
+            repeated_rows=True,
+            missing_values=(
+                MissingValues("query", FillMethod.DEFAULT, default="nothing"),
+                MissingValues("customer_id", FillMethod.DROP),
+            ),
+        ),
+    }
+    return GovernedDataset(dataset="events", kind=DatasetKind.USER_EVENTS, rows_files=files, **(plan | changes))
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch):
+    """Batches and groups so small that every table is cut."""
+    monkeypatch.setattr(rows, "BATCH_ROWS", 16)
+    monkeypatch.setattr(keys, "GROUP_ROWS", 11)
+    monkeypatch.setattr(keys.Distinct, "MOST_IN_MEMORY", 3)
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
+@given(
+    tables=_tables,
+    optional=st.booleans(),
+    disabled=st.sets(st.sampled_from(["drop_repeated_events", "drop_missing_required", "drop_exact_duplicates"])),
+    policy=st.sampled_from(list(PiiPolicy)),
+)
+def test_batches_give_what_memory_gives(tables, optional, disabled, policy):
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        mapping = ColumnMapping(
+            columns={name: name for name in COLUMNS}, time_zone="Europe/London", pii_policies={"query": policy}
+        )
+        job = job_of(imported(folder, tables, mapping), mapping=mapping, disabled_rules=tuple(sorted(disabled)), pii_key=b"k" * 32)
+        if not optional:
+            job = replace(job, cleaning=Cleaning(bots=BOTS), contract_yaml="")
+        assert_same(job, folder)
