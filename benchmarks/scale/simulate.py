@@ -46,7 +46,9 @@ def _file(number: int, count: int, seed: int) -> pa.Table:
     columns = _events(number, real, rng)
     table = pa.table(columns)
     copies = table.take(pa.array(rng.integers(0, real, planted)))  # delivered twice
-    again = _with_new_hash(table.take(pa.array(rng.integers(0, real, planted))), rng)  # one message twice
+    again = _with_new_hash(table.take(pa.array(rng.integers(0, real, planted))), rng)  # one message twice, its position counted anew
+    place = again.schema.get_field_index("position")
+    again = again.set_column(place, "position", pc.add(pc.coalesce(again["position"], 0), 50))
     exported = table.take(pa.array(rng.integers(0, real, planted)))  # by another tool: other cells, the same row
     exported = exported.set_column(
         exported.schema.get_field_index("visitor_id"),
@@ -92,11 +94,11 @@ def _events(number: int, count: int, rng: np.random.Generator) -> dict[str, pa.A
     product = (PRODUCTS * rng.random(count) ** 2.5).astype(np.int64)
     kind = rng.choice(4, count, p=[0.25, 0.45, 0.25, 0.05])
     query = (_QUERIES * rng.random(sessions) ** 3).astype(np.int64)[session]
-    bots = rng.random(sessions) < 0.003  # programs run through the catalogue like a clock
-    robot = bots[session]
-    visitor = np.where(robot, 10_000_000 + visitors[session] % 50 + 50 * number, visitor)
-    times = np.where(robot, start[session] + (np.arange(count) - np.maximum.accumulate(np.where(first, np.arange(count), 0))) * 900_000, times)
-    kind = np.where(robot, 1, kind)
+    programs = count // 100  # run through the catalogue like a clock, 200 events each
+    turn = np.arange(programs)
+    visitor[:programs] = 10_000_000 + 1_000 * number + turn // 200
+    times[:programs] = number * _DAY_US + (turn // 200) * 7_000_000 + turn % 200 * 900_000
+    kind[:programs] = 1
     ids = number * 10_000_000 + np.arange(count)
     position = rng.integers(0, 40, count)
     position[rng.random(count) < 0.001] = -1

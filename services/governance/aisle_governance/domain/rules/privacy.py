@@ -6,8 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from aisle_governance.domain.pii import Find, PiiPolicy, find_pii, keyed_hash, mask, replace_pii
+from aisle_governance.domain.pii import MAYBE, Find, PiiPolicy, find_pii, keyed_hash, mask, replace_pii
 from aisle_governance.domain.rules.base import SECRET, RuleOutcome, differs, keep_all, map_distinct
 from aisle_governance.domain.text import clean_text
 
@@ -17,6 +19,15 @@ _DONE = {
     PiiPolicy.HASH: "replaced by a keyed hash",
     PiiPolicy.REPORT: "left, because no policy of the mapping says otherwise",
 }
+_PLAIN = r"^[ -%'-;=-~]*$"
+"""Printable ASCII without `&` and `<`: read as it is written."""
+_MAYBE = MAYBE.pattern.replace(r"\u00a0", "\u00a0")
+
+
+def surely_none(texts: pa.Array) -> pa.Array:
+    """True where there is surely no personal data, neither in the text nor behind HTML; for many texts at once."""
+    plain = pc.match_substring_regex(texts, _PLAIN)
+    return pc.and_not(plain, pc.match_substring_regex(texts, _MAYBE, ignore_case=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +70,7 @@ class ProtectPii:
         for column, policy in self.policies:
             kinds: dict[str, tuple[str, ...]] = {}
             after = map_distinct(
-                frame[column], lambda text, policy=policy, kinds=kinds: self._treat(text, policy, kinds)
+                frame[column], lambda text, policy=policy, kinds=kinds: self._treat(text, policy, kinds), surely_none
             )
             if kinds:
                 rows[column] = Counter(kind for text in frame[column] if text in kinds for kind in kinds[text])

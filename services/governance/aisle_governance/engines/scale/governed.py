@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from aisle_governance.domain.content import Identifier, written_rows
-from aisle_governance.domain.kinds import CANONICAL, CONTENT_KEY, SOURCE_HASH, columns_of
+from aisle_governance.domain.kinds import CANONICAL, CONTENT_KEY, IMPORT, ORIGINAL, SOURCE_HASH, columns_of
 from aisle_governance.domain.model import QualityReport, TableFile
 from aisle_governance.domain.quality import score
 from aisle_governance.domain.rules.base import Rule
@@ -47,6 +47,8 @@ from aisle_governance.engines.tables import adopt_file, write_table
 
 Say = Callable[[float, str], None]
 ROW_GROUP = 131_072
+_REPEATING = ["event_type", "customer_id", "visitor_id", "product_id", "query", "position", IMPORT, ORIGINAL]
+"""Columns that a dictionary makes smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +184,7 @@ class LocalCrew:
                     keys.add(batch)
                     if ids := self._job.excused.get(step.rule.name):
                         excused[step.index].append(excused_positions(outcome.kept, ids))
-        judgements = judge_in_turn(upcoming, tables, excused)
+        judgements = judge_in_turn(upcoming, tables, excused, lambda columns: read_spool(path, columns))
         return self._read_once(path), judgements
 
     @staticmethod
@@ -192,12 +194,15 @@ class LocalCrew:
 
 
 def judge_in_turn(
-    upcoming: Sequence[Step], tables: Sequence[KeyTable], excused: dict[int, list[Any]]
+    upcoming: Sequence[Step],
+    tables: Sequence[KeyTable],
+    excused: dict[int, list[Any]],
+    read_again: Callable[[Sequence[str]], Iterable[pa.Table]],
 ) -> list[Judgement]:
     """Ask the rules one after the other; what one puts aside, the next does not see."""
     judgements = []
     for place, (step, keys) in enumerate(zip(upcoming, tables, strict=True)):
-        judgement = judge(step.rule, keys.groups())
+        judgement = judge(step.rule, keys.groups(read_again))
         judgements.append(judgement)
         back = np.concatenate(excused[step.index]) if excused[step.index] else np.empty(0, np.int64)
         gone = judgement.positions[~np.isin(judgement.positions, back)]
@@ -279,12 +284,12 @@ class _Run:
         key = key_of(rule)
         assert key is not None
         copies = KeyTable(self._database, "copies", key)
-        for table in source_batches(self._job.rows_files, self._job.kind, self._job.fixes, [*names, SOURCE_HASH]):
+        for table in self._source_again([*names, SOURCE_HASH]):
             profile.add(table)
             defects.add(table)
             copies.add(table)
             self._tick()
-        found = judge(rule, copies.groups())
+        found = judge(rule, copies.groups(self._source_again))
         profile.finish()
         early = {
             index: found
@@ -292,6 +297,9 @@ class _Run:
             if isinstance(one, DropExactDuplicates) and is_early(self._chain, index)
         }
         return profile, defects.finish(profile, len(found.positions)), early
+
+    def _source_again(self, columns: Sequence[str]) -> Iterator[pa.Table]:
+        return source_batches(self._job.rows_files, self._job.kind, self._job.fixes, columns)
 
     def _publishable(self, frames: Iterator[pd.DataFrame]) -> "_Published":
         """Write the published columns of `frames`, identified, checked and profiled."""
@@ -308,7 +316,7 @@ class _Run:
         identifier = Identifier(pa.schema([schema.field(name) for name in names]), repeated)
         file = self._folder / "published.parquet"
         with ExitStack() as stack:
-            writer = stack.enter_context(pq.ParquetWriter(file, schema, compression="zstd"))
+            writer = stack.enter_context(pq.ParquetWriter(file, schema, compression="zstd", use_dictionary=_REPEATING))
             spools = {
                 columns: stack.enter_context(Spool(self._folder / f"unique-{place}"))
                 for place, columns in enumerate(self._counted(checks))

@@ -4,7 +4,8 @@ No statement here is made of anything but the names of Aisle's own columns; valu
 can neither open files (but its own spill folder) nor load extensions.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from hashlib import blake2b
 from pathlib import Path
 from typing import Any
@@ -40,67 +41,98 @@ def connect(folder: Path, memory_bytes: int) -> Any:
 
 
 class KeyTable:
-    """The columns that one rule needs of every row, grouped by its key."""
+    """Finds the rows that one rule must see together, grouped by its key."""
 
     def __init__(self, database: Any, name: str, key: Key) -> None:
         """Make the table `name` with the first batch."""
         self._database, self._name, self._key = database, name, key
+        self._wide = key.least > 2
+        """Whether most rows may be wanted, so that their columns are kept at once; few rows are read again instead."""
         self._made = False
 
     def add(self, table: pa.Table) -> None:
         """Take the rows of a batch; it must hold POSITION and the columns of the key."""
-        rows = table.select([POSITION, *self._key.columns])
-        folded = rows.select(list(self._key.by))
-        if self._key.fold_case:
-            for place, field in enumerate(folded.schema):
-                if pa.types.is_string(field.type):
-                    folded = folded.set_column(place, field.name, pc.utf8_lower(folded[field.name]))
-        keys = [f"k{place}" for place in range(len(self._key.by))]
-        for name, column in zip(keys, folded.columns, strict=True):
-            rows = rows.append_column(name, column)
-        self._database.register("batch", rows)
+        self._insert(self._name, table, (POSITION, *self._key.columns) if self._wide else (POSITION,), self._made)
+        self._made = True
+
+    def _insert(self, name: str, table: pa.Table, kept: Sequence[str], made: bool) -> None:
+        rows, keys = table.select(list(kept)), []
+        for place, column in enumerate(self._key.by):
+            values = table[column]
+            if self._key.fold_case and pa.types.is_string(values.type):
+                values = pc.utf8_lower(values)
+            keys.append(f"k{place}")
+            rows = rows.append_column(keys[-1], values)
         value = f"hash(coalesce({', '.join(keys)}))" if self._key.first_of else f"hash({', '.join(keys)})"
-        chosen = ", ".join(f'"{name}"' for name in (POSITION, *self._key.columns))
-        query = f"SELECT {value} AS k, {chosen} FROM batch"
-        if self._made:
-            self._database.execute(f"INSERT INTO {self._name} {query}")
-        else:
-            self._database.execute(f"CREATE TEMP TABLE {self._name} AS {query}")
-            self._made = True
-        self._database.unregister("batch")
+        query = f"SELECT {value} AS k, {_listed(kept)} FROM batch"
+        with _registered(self._database, "batch", rows):
+            self._database.execute(f"INSERT INTO {name} {query}" if made else f"CREATE TEMP TABLE {name} AS {query}")
 
     def leave_out(self, positions: npt.NDArray[np.int64]) -> None:
         """Forget rows that an earlier rule has put aside."""
         if self._made and len(positions):
-            self._database.register("gone", pa.table({"p": positions}))
-            self._database.execute(f'DELETE FROM {self._name} WHERE "{POSITION}" IN (SELECT p FROM gone)')
-            self._database.unregister("gone")
+            with _registered(self._database, "gone", pa.table({"p": positions})):
+                self._database.execute(f'DELETE FROM {self._name} WHERE "{POSITION}" IN (SELECT p FROM gone)')
 
-    def groups(self) -> Iterator[pd.DataFrame]:
-        """Frames that each hold all rows of some keys, in their order; rows of keys with too few rows are left out."""
+    def groups(self, read_again: "Callable[[Sequence[str]], Iterable[pa.Table]]") -> Iterator[pd.DataFrame]:
+        """Frames that each hold all rows of some keys, in their order; rows of keys with too few rows are left out.
+
+        `read_again(columns)` must give the same rows once more, with their positions.
+        """
         if not self._made:
             return
-        name, least = self._name, self._key.least
-        self._database.execute(
-            f"CREATE TEMP TABLE {name}_many AS SELECT k, count(*) AS n FROM {name} GROUP BY k HAVING count(*) >= {least:d}"
-        )
-        rows = self._database.execute(f"SELECT coalesce(sum(n), 0) FROM {name}_many").fetchall()[0][0]
-        parts = -(-int(rows) // GROUP_ROWS)
-        if parts:
-            self._database.execute(
-                f"CREATE TEMP TABLE {name}_few AS SELECT t.* FROM {name} t SEMI JOIN {name}_many m ON t.k = m.k"
-            )
+        name = self._name
+        counted = f"SELECT k FROM {name} GROUP BY k HAVING count(*) >= {self._key.least:d}"
+        self._database.execute(f"CREATE TEMP TABLE {name}_many AS {counted}")
+        chosen = f"FROM {name} t SEMI JOIN {name}_many m ON t.k = m.k"
+        if self._wide:
+            self._database.execute(f"CREATE TEMP TABLE {name}_few AS SELECT t.* {chosen}")
+        else:
+            found = self._database.execute(f'SELECT t."{POSITION}" AS p {chosen}').fetchnumpy()["p"]
+            self._gather(np.sort(np.asarray(found, dtype=np.int64)), read_again)
         self._database.execute(f"DROP TABLE {name}")
         self._database.execute(f"DROP TABLE {name}_many")
-        chosen = ", ".join(f'"{column}"' for column in (POSITION, *self._key.columns))
+        self._made = False
+        yield from self._groups()
+
+    def _gather(
+        self, positions: npt.NDArray[np.int64], read_again: "Callable[[Sequence[str]], Iterable[pa.Table]]"
+    ) -> None:
+        made = False
+        for table in read_again(self._key.columns) if len(positions) else ():
+            here = table[POSITION].to_numpy()
+            begin, end = np.searchsorted(positions, (here[0], here[-1] + 1)) if len(here) else (0, 0)
+            if begin < end:
+                rows = table.filter(pa.array(np.isin(here, positions[begin:end], assume_unique=True)))
+                self._insert(f"{self._name}_few", rows, (POSITION, *self._key.columns), made)
+                made = True
+        if not made:
+            self._database.execute(f"CREATE TEMP TABLE {self._name}_few (k UBIGINT)")
+
+    def _groups(self) -> Iterator[pd.DataFrame]:
+        name = f"{self._name}_few"
+        rows = int(self._database.execute(f"SELECT count(*) FROM {name}").fetchall()[0][0])
+        parts = -(-rows // GROUP_ROWS)
+        columns = _listed((POSITION, *self._key.columns))
         for part in range(parts):
             found = self._database.sql(
-                f'SELECT {chosen} FROM {name}_few WHERE k % {parts} = {part} ORDER BY "{POSITION}"'
+                f'SELECT {columns} FROM {name} WHERE k % {parts} = {part} ORDER BY "{POSITION}"'
             )
             yield to_frame(_plain_types(found.to_arrow_table()))
-        if parts:
-            self._database.execute(f"DROP TABLE {name}_few")
-        self._made = False
+        self._database.execute(f"DROP TABLE {name}")
+
+
+def _listed(columns: Sequence[str]) -> str:
+    return ", ".join(f'"{column}"' for column in columns)
+
+
+@contextmanager
+def _registered(database: Any, name: str, table: pa.Table) -> Iterator[None]:
+    database.register(name, table)
+    try:
+        yield
+    finally:
+        database.unregister(name)
 
 
 def _plain_types(table: pa.Table) -> pa.Table:
@@ -134,10 +166,9 @@ class Distinct:
             if len(new) <= self.MOST_IN_MEMORY:
                 return
             self._seen = None
-        self._database.register("batch", pa.table({"v": new}))
         verb = f"INSERT INTO {self._name}" if self._spilled else f"CREATE TEMP TABLE {self._name} AS"
-        self._database.execute(f"{verb} SELECT v FROM batch")
-        self._database.unregister("batch")
+        with _registered(self._database, "batch", pa.table({"v": new})):
+            self._database.execute(f"{verb} SELECT v FROM batch")
         self._spilled = True
 
     def count(self) -> int:
@@ -153,9 +184,8 @@ def distinct_rows(database: Any, name: str, batches: Iterable[pa.Table]) -> int:
     """How many different rows the batches hold; `name` is that of the table that is made and dropped."""
     made = False
     for table in batches:
-        database.register("batch", table)
-        database.execute(f"INSERT INTO {name} FROM batch" if made else f"CREATE TEMP TABLE {name} AS FROM batch")
-        database.unregister("batch")
+        with _registered(database, "batch", table):
+            database.execute(f"INSERT INTO {name} FROM batch" if made else f"CREATE TEMP TABLE {name} AS FROM batch")
         made = True
     if not made:
         return 0
@@ -170,9 +200,8 @@ def repeated_keys(database: Any, batches: Iterable[pa.Table]) -> set[bytes]:
     for table in batches:
         digests = b"".join(blake2b(row, digest_size=16).digest() for row in table["row"].to_pylist())
         halves = np.frombuffer(digests, dtype=np.uint64).reshape(-1, 2)
-        database.register("batch", pa.table({"a": halves[:, 0].copy(), "b": halves[:, 1].copy()}))
-        database.execute("INSERT INTO row_keys FROM batch" if made else "CREATE TEMP TABLE row_keys AS FROM batch")
-        database.unregister("batch")
+        with _registered(database, "batch", pa.table({"a": halves[:, 0].copy(), "b": halves[:, 1].copy()})):
+            database.execute("INSERT INTO row_keys FROM batch" if made else "CREATE TEMP TABLE row_keys AS FROM batch")
         made = True
     if not made:
         return set()

@@ -120,10 +120,15 @@ class Spool:
         self._writer.write_table(table)
 
 
-def read_spool(path: Path) -> Iterator[pa.Table]:
-    """The rows of a spool in the batches in which they were written; nothing when none was."""
-    if not path.exists():
+def read_spool(path: Path, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """The rows of a spool in the batches in which they were written, with `columns` only the positions and those."""
+    if not path.exists():  # nothing was written
         return
-    with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
+    options = pa.ipc.IpcReadOptions()
+    if columns:
+        with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source) as reader:
+            names = reader.schema.names
+        options = pa.ipc.IpcReadOptions(included_fields=sorted(names.index(name) for name in (POSITION, *columns)))
+    with pa.OSFile(str(path), "rb") as source, pa.ipc.open_stream(source, options=options) as reader:
         for batch in reader:
             yield pa.Table.from_batches([batch])
