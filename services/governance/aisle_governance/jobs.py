@@ -4,7 +4,7 @@ import json
 import shutil
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from aisle_runtime.artifacts import ArtifactStore
 from aisle_runtime.jobs import JobContext
@@ -13,12 +13,15 @@ from aisle_runtime.tokens import load_key
 
 from aisle_governance import telemetry
 from aisle_governance.domain.cleaning import Cleaning
-from aisle_governance.domain.kinds import DatasetKind, columns_of
+from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dialect, FileFormat
 from aisle_governance.domain.pii import PiiPolicy
 from aisle_governance.errors import QualityGateStopped, SourceProblem
 from aisle_governance.settings import GovernanceSettings
+
+if TYPE_CHECKING:
+    from aisle_governance.engines.choosing import EngineChoice
 
 
 def import_rows(context: JobContext) -> bytes:
@@ -129,6 +132,15 @@ def pii_key(mapping: ColumnMapping) -> bytes:
     return load_key(GovernanceSettings().pii_key_path) if PiiPolicy.HASH in mapping.pii_policies.values() else b""
 
 
+def engine_choice(settings: GovernanceSettings) -> "EngineChoice":
+    """What the operator says about engines."""
+    from aisle_governance.engines.choosing import Engine, EngineChoice
+
+    return EngineChoice(
+        Engine(settings.run_engine), settings.run_batches_from_rows, settings.run_memory_bytes, settings.ray_address
+    )
+
+
 def _govern_one(
     context: JobContext,
     run: str,
@@ -139,10 +151,9 @@ def _govern_one(
     share: float,
 ) -> dict[str, Any]:
     from aisle_governance.domain.repair.model import RepairModel
-    from aisle_governance.engines import quarantine
+    from aisle_governance.engines.choosing import govern_with
     from aisle_governance.engines.governor import GovernedDataset
-    from aisle_governance.engines.governor import govern as govern_dataset
-    from aisle_governance.engines.tables import schema_words, write_table
+    from aisle_governance.engines.tables import schema_words
 
     dataset, kind, mapping = part["dataset"], DatasetKind(part["kind"]), ColumnMapping(**part["mapping"])
     job = GovernedDataset(
@@ -168,11 +179,12 @@ def _govern_one(
         context.progress(begin + share * ratio, f"{dataset}: {phase}")
 
     with span(telemetry.SPAN_GOVERN, **{telemetry.ATTR_DATASET: dataset}) as current:
-        candidate = govern_dataset(job, run, say)
+        work = context.workdir / "batches"
+        candidate, engine = govern_with(job, run, work, engine_choice(GovernanceSettings()), say)
+        current.set_attribute(telemetry.ATTR_ENGINE, engine.value)
         report = candidate.report.to_json()
-        if len(candidate.quarantined):
-            path = context.workdir / "put_aside.parquet"
-            quarantine.write_put_aside(candidate.quarantined, list(columns_of(kind)), path)
+        path = context.workdir / "put_aside.parquet"
+        if candidate.put_aside(path):
             report["quarantine_artifact"] = artifacts.put_file(path)
         context.progress(begin + share * 0.8, f"{dataset}: write", json.dumps(report).encode())
         folder = f"{dataset}/{run}-{context.attempt}"
@@ -188,7 +200,8 @@ def _govern_one(
         newest = part["newest"] or {"number": 0}
         unchanged = newest["number"] if all(newest.get(key) == value for key, value in made.items()) else 0
         skip = unchanged or candidate.report.stopping_checks
-        files = () if skip else write_table(candidate.table, tables / folder, run)
+        files = () if skip else candidate.publish(tables / folder, run)
+        shutil.rmtree(work, ignore_errors=True)
         current.set_attribute(telemetry.ATTR_ROWS_IN, candidate.report.input_row_count)
         current.set_attribute(telemetry.ATTR_ROWS_OUT, candidate.report.output_row_count)
     return {
@@ -196,8 +209,8 @@ def _govern_one(
         "kind": kind.value,
         **made,
         "unchanged_version": unchanged,
-        "row_count": candidate.table.num_rows,
-        "columns": schema_words(candidate.table.schema),
+        "row_count": candidate.row_count,
+        "columns": schema_words(candidate.schema),
         "folder": folder,
         "files": [asdict(file) for file in files],
         "report": report,

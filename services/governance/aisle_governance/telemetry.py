@@ -27,6 +27,8 @@ ATTR_ROWS_OUT = "aisle.rows.out"
 """Rows that came out."""
 ATTR_ROWS_REFUSED = "aisle.rows.refused"
 """Rows refused or put aside."""
+ATTR_ENGINE = "aisle.governance.engine"
+"""What ran the rules: memory, duckdb or ray."""
 ATTR_EVENTS = "aisle.events.count"
 """User events stored."""
 
