@@ -45,6 +45,7 @@ def contract() -> str:
 
 def aisle(files: list[Path], work: Path, engine: str = "duckdb", limit: int = 2_000_000_000) -> Result:
     """The service's own engine, from imported rows to the published Delta table and the file of rows put aside."""
+    import aisle_governance.jobs  # noqa: F401 - sets the process up as a job's is
     from aisle_governance.domain.cleaning import Bots, Cleaning
     from aisle_governance.domain.kinds import DatasetKind
     from aisle_governance.domain.mapping import ColumnMapping

@@ -18,7 +18,9 @@ from aisle_governance.engines.governor import GovernedDataset, govern
 from aisle_governance.engines.importer import import_file
 from aisle_governance.engines.readers import Source
 from aisle_governance.engines.scale import keys, rows
+from aisle_governance.engines.choosing import Engine, EngineChoice, choose
 from aisle_governance.engines.scale.governed import govern_in_batches, passes
+from aisle_governance.engines.scale.plan import obstacle
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -171,3 +173,121 @@ def test_batches_give_what_memory_gives(tables, optional, disabled, policy):
         if not optional:
             job = replace(job, cleaning=Cleaning(bots=BOTS), contract_yaml="")
         assert_same(job, folder)
+
+
+def made_up(count: int) -> list[dict[str, str]]:
+    """Rows with every defect of the suite."""
+    return [
+        {
+            "event_id": f"e{number % (count - 5)}",
+            "event_type": ("VIEW", "CLICK", "CLICK", "PURCHASE")[number % 4],
+            "event_time": f"2024-05-0{1 + number % 3}T10:{number % 60:02}:00",
+            "customer_id": "c1",
+            "visitor_id": f"v{number % 4}",
+            "product_id": f"p{number % 7}",
+            "query": ("shoes", "a &amp; b", "call 020 7946 0958")[number % 3],
+            "position": str(number % 5),
+        }
+        for number in range(count)
+    ]
+
+
+def row_ids(files, wanted) -> list[str]:
+    """Ids of the rows whose values pass `wanted`."""
+    table = pa.concat_tables([pq.read_table(file, partitioning=None) for file in files]).to_pylist()
+    return [row["_row_id"] for row in table if wanted(row)]
+
+
+def test_released_rows_come_back_in_batches_too(tmp_path):
+    table = [*made_up(60), *made_up(60)[:9]]
+    files = imported(tmp_path, [table, made_up(20)], job_of(()).mapping)
+    some = row_ids(files, lambda row: row["event_id"] in ("e1", "e2", "e3"))
+    job = job_of(
+        files,
+        excused={"drop_repeated_rows": some, "drop_repeated_events": some, "drop_exact_duplicates": some[:2], "drop_bots": some},
+        fixes={some[0]: {"query": "boots"}, some[-1]: {"event_time": "2024-05-02T10:00:00Z", "visitor_id": ""}},
+    )
+    assert_same(job, tmp_path)
+
+
+def test_an_older_import_without_a_column_is_read(tmp_path):
+    files = imported(tmp_path, [made_up(40), made_up(30)], job_of(()).mapping)
+    pq.write_table(pq.read_table(files[0], partitioning=None).drop_columns(["position", "attribution_token"]), files[0])
+    assert_same(job_of(files), tmp_path)
+
+
+def test_nothing_left_is_the_same_nothing(tmp_path):
+    rows = [{**row, "event_type": ""} for row in made_up(30)]
+    assert_same(job_of(imported(tmp_path, [rows], job_of(()).mapping)), tmp_path)
+
+
+def test_the_suite_notices_a_rule_that_sees_its_batch_alone(tmp_path, monkeypatch):
+    """The proof that it can fail: without the grouping by keys, duplicates in other batches are missed."""
+    files = imported(tmp_path, [[*made_up(40), *made_up(40)]], job_of(()).mapping)
+    monkeypatch.setattr(keys.KeyTable, "groups", lambda self, read_again: iter(()))
+    with pytest.raises(AssertionError):
+        assert_same(job_of(files), tmp_path)
+
+
+def test_passes_are_cut_where_rows_must_meet():
+    from aisle_governance.domain.rules.chains import build_chain
+
+    chain = build_chain(DatasetKind.USER_EVENTS, ColumnMapping(columns={}), cleaning=Cleaning(bots=BOTS, repeated_rows=True))
+    names = [rule.name for rule in chain]
+    first, second, last = passes(chain)
+    assert [names[index] for index in first.upcoming] == ["drop_repeated_rows", "drop_repeated_events"]
+    assert "drop_exact_duplicates" in [names[index] for index in first.steps]
+    assert [names[index] for index in second.steps] == ["drop_repeated_rows", "drop_repeated_events", "times_to_utc"]
+    assert [names[index] for index in last.steps] == ["drop_bots"]
+
+
+def test_the_engine_follows_the_size_and_the_settings(tmp_path):
+    files = imported(tmp_path, [made_up(20)], job_of(()).mapping)
+    job = job_of(files)
+    assert choose(job, EngineChoice()) == (Engine.MEMORY, "")
+    assert choose(job, EngineChoice(batches_from_rows=20)) == (Engine.DUCKDB, "")
+    assert choose(job, EngineChoice(Engine.MEMORY, batches_from_rows=1)) == (Engine.MEMORY, "")
+    assert choose(job, EngineChoice(Engine.RAY)) == (Engine.RAY, "")
+
+
+def test_a_chain_that_needs_the_whole_table_stays_in_memory(tmp_path):
+    files = imported(tmp_path, [made_up(20)], job_of(()).mapping)
+    learned = Cleaning(missing_values=(MissingValues("query", FillMethod.GROUP, group_columns=("product_id",)),))
+    engine, reason = choose(job_of(files, cleaning=learned), EngineChoice(Engine.DUCKDB))
+    assert engine is Engine.MEMORY
+    assert "fill_missing_values learns from the whole table" in reason
+    assert "in memory only" in obstacle(DatasetKind.ORDERS, [], [])
+
+
+def test_values_never_become_statements(tmp_path):
+    rows = [{**row, "visitor_id": "x'); DROP TABLE keys_7; --", "event_id": f'"{index}"'} for index, row in enumerate(made_up(40))]
+    assert_same(job_of(imported(tmp_path, [rows], job_of(()).mapping)), tmp_path)
+
+
+def test_the_database_can_open_no_file(tmp_path):
+    import duckdb
+
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    database = keys.connect(tmp_path / "spill", 100_000_000)
+    for statement in (
+        f"SELECT * FROM read_csv('{tmp_path / 'secret.csv'}')",
+        f"COPY (SELECT 1) TO '{tmp_path / 'out.csv'}'",
+        "SET enable_external_access = true",
+        "INSTALL httpfs",
+    ):
+        with pytest.raises(duckdb.Error):
+            database.execute(statement)
+    database.close()
+
+
+def test_what_does_not_fit_is_spilled(tmp_path):
+    """More keys than the database may hold: they go to disk, and the count is right."""
+    import numpy as np
+
+    database = keys.connect(tmp_path / "spill", 60_000_000)
+    counter = keys.Distinct(database, "many")
+    for start in range(0, 1_200_000, 100_000):
+        numbers = np.arange(start, start + 100_000) % 1_000_000
+        counter.add(pa.array([f"a value long enough to need room of its own {number}" for number in numbers]))
+    assert counter.count() == 1_000_000
+    database.close()

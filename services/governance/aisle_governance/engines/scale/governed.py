@@ -204,11 +204,16 @@ def judge_in_turn(
     for place, (step, keys) in enumerate(zip(upcoming, tables, strict=True)):
         judgement = judge(step.rule, keys.groups(read_again))
         judgements.append(judgement)
-        back = np.concatenate(excused[step.index]) if excused[step.index] else np.empty(0, np.int64)
-        gone = judgement.positions[~np.isin(judgement.positions, back)]
+        gone = gone_for_good(judgement, excused[step.index])
         for later in tables[place + 1 :]:
             later.leave_out(gone)
     return judgements
+
+
+def gone_for_good(judgement: Judgement, excused: Sequence[Any]) -> Any:
+    """Positions that a rule puts aside and nobody lets come back."""
+    back = np.concatenate(excused) if excused else np.empty(0, np.int64)
+    return judgement.positions[~np.isin(judgement.positions, back)]
 
 
 def govern_in_batches(
