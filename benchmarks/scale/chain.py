@@ -56,12 +56,33 @@ def aisle(files: list[Path], work: Path, engine: str = "duckdb", limit: int = 2_
         dataset="events", kind=DatasetKind.USER_EVENTS, mapping=ColumnMapping(columns={}, time_zone=ZONE),
         contract_yaml=contract(), disabled_rules=(), rows_files=tuple(files), cleaning=Cleaning(bots=Bots(), repeated_rows=True),
     )  # fmt: skip
-    made, _ = govern_with(job, "run", work / "batches", EngineChoice(Engine(engine), memory_bytes=limit))
+    kind, _, address = engine.partition(":")
+    if address:
+        made, nodes = _on_ray(job, work / "batches", address)
+    else:
+        made, _ = govern_with(job, "run", work / "batches", EngineChoice(Engine(kind), memory_bytes=limit))
     made.publish(work / "table", "run")
     made.put_aside(work / "aside.parquet")
     rules = {rule.rule: rule.quarantined_row_count for rule in made.report.rules}
     checks = {check.check: check.failed_row_count for check in made.report.checks}
-    return {"rows": made.row_count, "content_hash": made.content_hash, "rules": rules, "checks": checks}
+    found = {"rows": made.row_count, "content_hash": made.content_hash, "rules": rules, "checks": checks}
+    return found | ({"nodes": nodes} if address else {})
+
+
+def _on_ray(job: Any, work: Path, address: str) -> tuple[Any, int]:
+    """The governed table, and on how many nodes tasks have run."""
+    from aisle_governance.engines.scale.governed import govern_in_batches
+    from aisle_governance.engines.scale.on_ray import ray_crew
+
+    crews: list[Any] = []
+    with ray_crew(address) as crew:
+
+        def make(*arguments: Any) -> Any:
+            crews.append(crew(*arguments))
+            return crews[-1]
+
+        made = govern_in_batches(job, "run", work, memory_bytes=700_000_000, crew=make)
+    return made, len(crews[0].nodes)
 
 
 def duckdb(files: list[Path], work: Path, limit: int = 2_000_000_000) -> Result:
@@ -70,7 +91,7 @@ def duckdb(files: list[Path], work: Path, limit: int = 2_000_000_000) -> Result:
 
     db = engine.connect(":memory:")
     run = db.execute
-    run(f"SET memory_limit = '{int(limit * 0.55) // 1_000_000}MB'")
+    run(f"SET memory_limit = '{int(limit * 0.5) // 1_000_000}MB'")
     run("SET threads = 2")
     run("SET preserve_insertion_order = false")
     run(f"SET temp_directory = '{work / 'spill'}'")
@@ -124,8 +145,8 @@ def duckdb(files: list[Path], work: Path, limit: int = 2_000_000_000) -> Result:
 
 
 _BOTS = f"""
-CREATE TEMP TABLE acts AS SELECT coalesce(visitor_id, customer_id) AS actor, epoch_us(event_time) / 1e6 AS t, event_type, product_id, _row_id
-    FROM events WHERE n = 1 AND coalesce(visitor_id, customer_id) IS NOT NULL
+CREATE TEMP TABLE acts AS SELECT coalesce(visitor_id, customer_id) AS actor, epoch_us(event_time) / 1e6 AS t,
+    event_type, product_id, _row_id FROM events WHERE n = 1 AND coalesce(visitor_id, customer_id) IS NOT NULL
     QUALIFY count(*) OVER (PARTITION BY coalesce(visitor_id, customer_id)) > {REPEATS};
 CREATE TEMP TABLE hands AS SELECT actor, t FROM acts
     QUALIFY event_type <> 'PURCHASE' OR row_number() OVER (PARTITION BY actor, t, event_type) = 1;
@@ -140,14 +161,17 @@ CREATE TEMP TABLE bots AS
     UNION SELECT actor FROM (SELECT actor, t // 86400 AS day, count(DISTINCT product_id) AS wide FROM acts
         WHERE event_type <> 'PURCHASE' GROUP BY ALL HAVING wide > {PER_DAY});
 CREATE TEMP TABLE spam AS SELECT _row_id FROM (SELECT _row_id, count(*) OVER (PARTITION BY actor, product_id ORDER BY t
-    RANGE BETWEEN CURRENT ROW AND 3600 FOLLOWING) AS many FROM acts WHERE event_type = 'CLICK' AND product_id IS NOT NULL) WHERE many > {REPEATS};
+    RANGE BETWEEN CURRENT ROW AND 3600 FOLLOWING) AS many FROM acts WHERE event_type = 'CLICK' AND product_id IS NOT NULL)
+    WHERE many > {REPEATS};
 """
 
 
 def _aggregates(run: Callable[[str], Any], table: str, time_column: str) -> list[Any]:
     """Missing ratio and exact number of different values of every column; smallest, largest and mean position."""
     parts = [f"avg(({name} IS NULL)::INT), count(DISTINCT {name})" for name in COLUMNS]
-    answer = [run(f"SELECT {part} FROM {table}").fetchall()[0] for part in parts]  # one at a time: all at once need more memory
+    answer = [
+        run(f"SELECT {part} FROM {table}").fetchall()[0] for part in parts
+    ]  # one at a time: all at once need more memory
     answer.append(run(f"SELECT min(position), max(position), avg(position) FROM {table}").fetchall()[0])
     return [[float(value) if value is not None else None for value in row] for row in answer]
 
@@ -185,7 +209,9 @@ def pandas(files: list[Path], work: Path) -> Result:
     del folded
     drop("drop_repeated_events", frame["event_id"].duplicated())
     frame["event_time"] = (
-        frame["event_time"].dt.tz_localize(ZONE, ambiguous=np.ones(len(frame), dtype=bool), nonexistent="shift_forward").dt.tz_convert("UTC")
+        frame["event_time"]
+        .dt.tz_localize(ZONE, ambiguous=np.ones(len(frame), dtype=bool), nonexistent="shift_forward")
+        .dt.tz_convert("UTC")
     )
     acts = pd.DataFrame(
         {"actor": frame["visitor_id"].fillna(frame["customer_id"]), "t": frame["event_time"].astype("int64") / 1e6}
@@ -202,7 +228,12 @@ def pandas(files: list[Path], work: Path) -> Result:
         "referential": int((frame["product_id"].notna() & ~frame["product_id"].isin(catalogue())).sum()),
     }
     frame.to_parquet(work / "table.parquet", compression="zstd", index=False)
-    return {"rows": len(frame), "rules": found, "checks": checks, "profile": {"before": before, "after": profile(frame)}}
+    return {
+        "rows": len(frame),
+        "rules": found,
+        "checks": checks,
+        "profile": {"before": before, "after": profile(frame)},
+    }
 
 
 def _checked_frame(files: list[Path]) -> Any:
@@ -215,7 +246,6 @@ def pandera(files: list[Path], work: Path) -> Result:
     """Only the checks on raw rows: it finds failures, and neither cleans nor writes."""
     import pandera.pandas as pa
 
-    text = pa.Column(str, nullable=True, coerce=False, required=True)
     schema = pa.DataFrameSchema(
         {
             "event_id": pa.Column(nullable=False, unique=True),
@@ -226,7 +256,6 @@ def pandera(files: list[Path], work: Path) -> Result:
             "_source_hash": pa.Column(unique=True),
         }
     )
-    del text
     frame = _checked_frame(files)
     try:
         schema.validate(frame, lazy=True)
@@ -254,7 +283,9 @@ def great_expectations(files: list[Path], work: Path) -> Result:
     suite.add_expectation(e.ExpectColumnValuesToBeBetween(column="position", min_value=0))
     result = batch.get_batch(batch_parameters={"dataframe": frame}).validate(suite)
     failures = {
-        f"{one.expectation_config.kwargs['column']}.{one.expectation_config.type}": int(one.result.get("unexpected_count", 0))
+        f"{one.expectation_config.kwargs['column']}.{one.expectation_config.type}": int(
+            one.result.get("unexpected_count", 0)
+        )
         for one in result.results
     }
     return {"rows": len(frame), "checks": failures}
@@ -265,8 +296,6 @@ def main(arguments: list[str]) -> int:
     name, source, work, limit = arguments[0], Path(arguments[1]), Path(arguments[2]), int(arguments[3])
     work.mkdir(parents=True, exist_ok=True)
     files = sorted(source.glob("*.parquet"))
-    if limit:
-        resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
     engine, _, option = name.partition(":")
     begun, cpu = time.monotonic(), time.process_time()
     if engine == "aisle":

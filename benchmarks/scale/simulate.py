@@ -18,7 +18,24 @@ PRODUCTS = 5_000
 _QUERIES = 60_000
 _DAY_US = 86_400_000_000
 _ROW_GROUP = 65_536
-_WORDS = ("red", "blue", "shoe", "lamp", "desk", "wool", "usb", "cable", "phone", "case", "cup", "tea", "oak", "kids", "pro", "mini")
+_WORDS = (
+    "red",
+    "blue",
+    "shoe",
+    "lamp",
+    "desk",
+    "wool",
+    "usb",
+    "cable",
+    "phone",
+    "case",
+    "cup",
+    "tea",
+    "oak",
+    "kids",
+    "pro",
+    "mini",
+)
 _ADJECTIVES = ("warm", "cheap", "new", "large", "small", "best", "quiet", "light", "soft", "fast")
 
 
@@ -46,7 +63,9 @@ def _file(number: int, count: int, seed: int) -> pa.Table:
     columns = _events(number, real, rng)
     table = pa.table(columns)
     copies = table.take(pa.array(rng.integers(0, real, planted)))  # delivered twice
-    again = _with_new_hash(table.take(pa.array(rng.integers(0, real, planted))), rng)  # one message twice, its position counted anew
+    again = _with_new_hash(
+        table.take(pa.array(rng.integers(0, real, planted))), rng
+    )  # one message twice, its position counted anew
     place = again.schema.get_field_index("position")
     again = again.set_column(place, "position", pc.add(pc.coalesce(again["position"], 0), 50))
     exported = table.take(pa.array(rng.integers(0, real, planted)))  # by another tool: other cells, the same row
@@ -109,14 +128,19 @@ def _events(number: int, count: int, rng: np.random.Generator) -> dict[str, pa.A
     customer = pa.array(np.where(visitor % 3 == 0, visitor, -1)).cast(pa.string())
     customer = pc.if_else(pc.equal(customer, "-1"), pa.scalar(None, pa.string()), customer)
     customer = pc.if_else(pa.array(tool > 0.98), pc.binary_join_element_wise(customer, ".0", ""), customer)
-    product_text = pc.binary_join_element_wise("p", pa.array(np.where(unknown, product + PRODUCTS, product)).cast(pa.string()), "")
+    product_text = pc.binary_join_element_wise(
+        "p", pa.array(np.where(unknown, product + PRODUCTS, product)).cast(pa.string()), ""
+    )
     searched = pa.array(kind == 0)
     event_type = pa.array(np.array(["SEARCH", "VIEW", "CLICK", "PURCHASE"], dtype=object)[kind], pa.string())
     lost = rng.random(count)
     return {
         "event_id": _holes(pc.binary_join_element_wise("e", pa.array(ids).cast(pa.string()), ""), lost < 0.002),
         "event_type": _holes(event_type, (lost >= 0.002) & (lost < 0.004)),
-        "event_time": _holes(pa.array(times + 1_700_000_000_000_000, pa.int64()).cast(pa.timestamp("us")), (lost >= 0.004) & (lost < 0.006)),
+        "event_time": _holes(
+            pa.array(times + 1_700_000_000_000_000, pa.int64()).cast(pa.timestamp("us")),
+            (lost >= 0.004) & (lost < 0.006),
+        ),
         "customer_id": customer,
         "visitor_id": visitor_text,
         "product_id": pc.if_else(searched, pa.scalar(None, pa.string()), product_text),

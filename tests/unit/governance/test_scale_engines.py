@@ -1,8 +1,11 @@
 """One suite over the engines: whatever the rows, batches give what memory gives."""
 
 import json
+import pickle
+import sys
 import tempfile
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,13 +17,14 @@ from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dialect, FileFormat
 from aisle_governance.domain.pii import PiiPolicy
 from aisle_governance.engines import quarantine
+from aisle_governance.engines.choosing import Engine, EngineChoice, choose
 from aisle_governance.engines.governor import GovernedDataset, govern
 from aisle_governance.engines.importer import import_file
 from aisle_governance.engines.readers import Source
-from aisle_governance.engines.scale import keys, rows
-from aisle_governance.engines.choosing import Engine, EngineChoice, choose
+from aisle_governance.engines.scale import keys, on_ray, rows
 from aisle_governance.engines.scale.governed import govern_in_batches, passes
 from aisle_governance.engines.scale.plan import obstacle
+from aisle_governance.errors import FailedPrecondition
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -73,7 +77,17 @@ _event = st.fixed_dictionaries(
         "visitor_id": st.sampled_from(["", "v1", "v1", "v1", "v2", "V2"]),
         "product_id": st.sampled_from(["", "p1", "p2", "p3", "p4", "p5", "P5", "p6"]),
         "query": st.sampled_from(
-            ["", "shoes", "Shoes", "a &amp; b", "<b>red</b>  hat", "ｒｅｄ", "ＲＥＤ", "mail me@example.com", "caf\u00c3\u00a9"]
+            [
+                "",
+                "shoes",
+                "Shoes",
+                "a &amp; b",
+                "<b>red</b>  hat",
+                "ｒｅｄ",
+                "ＲＥＤ",
+                "mail me@example.com",
+                "caf\u00c3\u00a9",
+            ]
         ),
         "position": st.sampled_from(["", "0", "3", "-1", "12"]),
     }
@@ -169,7 +183,12 @@ def test_batches_give_what_memory_gives(tables, optional, disabled, policy):
         mapping = ColumnMapping(
             columns={name: name for name in COLUMNS}, time_zone="Europe/London", pii_policies={"query": policy}
         )
-        job = job_of(imported(folder, tables, mapping), mapping=mapping, disabled_rules=tuple(sorted(disabled)), pii_key=b"k" * 32)
+        job = job_of(
+            imported(folder, tables, mapping),
+            mapping=mapping,
+            disabled_rules=tuple(sorted(disabled)),
+            pii_key=b"k" * 32,
+        )
         if not optional:
             job = replace(job, cleaning=Cleaning(bots=BOTS), contract_yaml="")
         assert_same(job, folder)
@@ -204,7 +223,12 @@ def test_released_rows_come_back_in_batches_too(tmp_path):
     some = row_ids(files, lambda row: row["event_id"] in ("e1", "e2", "e3"))
     job = job_of(
         files,
-        excused={"drop_repeated_rows": some, "drop_repeated_events": some, "drop_exact_duplicates": some[:2], "drop_bots": some},
+        excused={
+            "drop_repeated_rows": some,
+            "drop_repeated_events": some,
+            "drop_exact_duplicates": some[:2],
+            "drop_bots": some,
+        },
         fixes={some[0]: {"query": "boots"}, some[-1]: {"event_time": "2024-05-02T10:00:00Z", "visitor_id": ""}},
     )
     assert_same(job, tmp_path)
@@ -232,7 +256,9 @@ def test_the_suite_notices_a_rule_that_sees_its_batch_alone(tmp_path, monkeypatc
 def test_passes_are_cut_where_rows_must_meet():
     from aisle_governance.domain.rules.chains import build_chain
 
-    chain = build_chain(DatasetKind.USER_EVENTS, ColumnMapping(columns={}), cleaning=Cleaning(bots=BOTS, repeated_rows=True))
+    chain = build_chain(
+        DatasetKind.USER_EVENTS, ColumnMapping(columns={}), cleaning=Cleaning(bots=BOTS, repeated_rows=True)
+    )
     names = [rule.name for rule in chain]
     first, second, last = passes(chain)
     assert [names[index] for index in first.upcoming] == ["drop_repeated_rows", "drop_repeated_events"]
@@ -260,7 +286,10 @@ def test_a_chain_that_needs_the_whole_table_stays_in_memory(tmp_path):
 
 
 def test_values_never_become_statements(tmp_path):
-    rows = [{**row, "visitor_id": "x'); DROP TABLE keys_7; --", "event_id": f'"{index}"'} for index, row in enumerate(made_up(40))]
+    rows = [
+        {**row, "visitor_id": "x'); DROP TABLE keys_7; --", "event_id": f'"{index}"'}
+        for index, row in enumerate(made_up(40))
+    ]
     assert_same(job_of(imported(tmp_path, [rows], job_of(()).mapping)), tmp_path)
 
 
@@ -291,3 +320,62 @@ def test_what_does_not_fit_is_spilled(tmp_path):
         counter.add(pa.array([f"a value long enough to need room of its own {number}" for number in numbers]))
     assert counter.count() == 1_000_000
     database.close()
+
+
+class InlineRay:
+    """Ray's four verbs in this process; what goes into a task or comes out of one is pickled, as on a cluster."""
+
+    def put(self, value):
+        return ("ref", pickle.dumps(value))
+
+    def get(self, reference):
+        if isinstance(reference, list):
+            return [self.get(one) for one in reference]
+        return pickle.loads(reference[1])
+
+    def remote(self, function):
+        return InlineTask(self, function)
+
+
+class InlineTask:
+    def __init__(self, ray, function, returns=1):
+        self._ray, self._function, self._returns = ray, function, returns
+
+    def options(self, num_returns, scheduling_strategy):
+        assert scheduling_strategy == "SPREAD"
+        return InlineTask(self._ray, self._function, num_returns)
+
+    def remote(self, *arguments):
+        given = [self._ray.get(one) if isinstance(one, tuple) and one[0] == "ref" else one for one in arguments]
+        answer = self._function(*given)
+        if self._returns == 1:
+            return self._ray.put(answer)
+        assert len(answer) == self._returns
+        return [self._ray.put(one) for one in answer]
+
+
+def test_tasks_give_what_memory_gives(tmp_path):
+    table = [
+        *made_up(60),
+        *made_up(60)[:9],
+        *({**row, "event_id": f" {row['event_id']}", "visitor_id": ""} for row in made_up(25)),
+    ]
+    files = imported(tmp_path, [table, made_up(30)], job_of(()).mapping)
+    some = row_ids(files, lambda row: row["event_id"] in ("e1", "e2", "e3"))
+    job = job_of(files, excused={"drop_repeated_rows": some, "drop_repeated_events": some[:3]})
+    assert_same(job, tmp_path, crew=partial(on_ray.RayCrew, InlineRay()))
+
+
+def test_tasks_without_the_keys_of_others_fail_the_suite(tmp_path, monkeypatch):
+    files = imported(tmp_path, [[*made_up(40), *made_up(40)]], job_of(()).mapping)
+    monkeypatch.setattr(on_ray, "partition", lambda frame, key, count: frame.index.to_numpy() % count)
+    with pytest.raises(AssertionError):
+        assert_same(job_of(files), tmp_path, crew=partial(on_ray.RayCrew, InlineRay()))
+
+
+def test_ray_that_is_not_installed_is_said(monkeypatch):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    with pytest.raises(FailedPrecondition) as refused, on_ray.ray_crew(""):
+        pass
+    assert refused.value.reason == "RAY_NOT_INSTALLED"
+    assert "aisle[ray]" in refused.value.next_step

@@ -96,7 +96,13 @@ def choose(job: GovernedDataset, choice: EngineChoice) -> tuple[Engine, str]:
     from aisle_governance.engines.scale.plan import obstacle
 
     chain = build_chain(
-        job.kind, job.mapping, job.disabled_rules, job.pii_key, job.label_fixes, cleaning=job.cleaning, repairs=job.repairs
+        job.kind,
+        job.mapping,
+        job.disabled_rules,
+        job.pii_key,
+        job.label_fixes,
+        cleaning=job.cleaning,
+        repairs=job.repairs,
     )
     contract = parse_contract(job.contract_yaml or default_contract(job.kind), job.kind)
     if reason := obstacle(job.kind, chain, contract.checks):
@@ -131,5 +137,7 @@ def govern_with(
         from aisle_governance.engines.scale.on_ray import ray_crew
 
         with ray_crew(choice.ray_address) as distributed:
-            return govern_in_batches(job, run, folder, memory_bytes=memory_bytes, on_phase=say, crew=distributed), engine
+            return govern_in_batches(
+                job, run, folder, memory_bytes=memory_bytes, on_phase=say, crew=distributed
+            ), engine
     return govern_in_batches(job, run, folder, memory_bytes=memory_bytes, on_phase=say, crew=crew), engine

@@ -56,7 +56,11 @@ class DropBots:
         seen = np.bincount(number[~events.purchase & (events.product >= 0)], minlength=len(begins))
         guilty |= seen > limit.max_products_per_day
         acting = ~events.basket
-        guilty[number[acting][_even(events.time[acting], number[acting], limit.min_regular_actions, limit.regular_variation)]] = True
+        guilty[
+            number[acting][
+                _even(events.time[acting], number[acting], limit.min_regular_actions, limit.regular_variation)
+            ]
+        ] = True
         guilty &= ends - begins >= min(most, limit.min_regular_actions, limit.max_products_per_day)
         return [(int(begins[one]), int(ends[one])) for one in np.flatnonzero(guilty)]
 

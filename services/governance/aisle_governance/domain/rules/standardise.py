@@ -84,7 +84,9 @@ class UnifyCharacters:
         def unify(text: str) -> str:
             return text if text.isascii() else convert(fold_width(text))
 
-        return rewrite(frame, {column: map_distinct(frame[column], unify, pc.string_is_ascii) for column in self.columns})
+        return rewrite(
+            frame, {column: map_distinct(frame[column], unify, pc.string_is_ascii) for column in self.columns}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,9 @@ class Aside:
         schema = self._common()
         with pq.ParquetWriter(path, schema, compression="zstd") as writer:
             for table in self._tables():
-                writer.write_table(pa.table([_cast(table[name], schema.field(name).type) for name in schema.names], schema))
+                writer.write_table(
+                    pa.table([_cast(table[name], schema.field(name).type) for name in schema.names], schema)
+                )
         return True
 
     def _tables(self) -> Iterator[pa.Table]:

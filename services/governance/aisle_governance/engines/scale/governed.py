@@ -86,7 +86,9 @@ class Pass:
 class Crew(Protocol):
     """Where the passes run."""
 
-    def run(self, source: Any, steps: Sequence[Step], upcoming: Sequence[Step], utc: bool) -> "tuple[Any, list[Judgement]]":
+    def run(
+        self, source: Any, steps: Sequence[Step], upcoming: Sequence[Step], utc: bool
+    ) -> "tuple[Any, list[Judgement]]":
         """Run `steps` over `source`; answers where the rows that are left lie, and what each of `upcoming` finds in them."""
         ...
 
@@ -148,7 +150,9 @@ class Ledger:
 class LocalCrew:
     """One process and DuckDB."""
 
-    def __init__(self, job: GovernedDataset, folder: Path, database: Any, ledger: Ledger, tick: Callable[[], None]) -> None:
+    def __init__(
+        self, job: GovernedDataset, folder: Path, database: Any, ledger: Ledger, tick: Callable[[], None]
+    ) -> None:
         """Work in `folder`; `tick` is called after each batch."""
         self._job, self._folder, self._database, self._ledger, self._tick = job, folder, database, ledger, tick
         self._spools = 0
@@ -173,7 +177,9 @@ class LocalCrew:
         path = self._folder / f"rows-{self._spools}"
         schema = row_schema(self._job.kind, utc=utc)
         tables = [
-            KeyTable(self._database, f"keys_{step.index}", key) for step in upcoming if (key := key_of(step.rule)) is not None
+            KeyTable(self._database, f"keys_{step.index}", key)
+            for step in upcoming
+            if (key := key_of(step.rule)) is not None
         ]
         excused: dict[int, list[Any]] = {step.index: [] for step in upcoming}
         with Spool(path) as spool:
@@ -240,19 +246,32 @@ def govern_in_batches(
 class _Run:
     """One dataset on its way through the passes."""
 
-    def __init__(
-        self, job: GovernedDataset, run: str, folder: Path, database: Any, aside: Aside, say: Say
-    ) -> None:
-        self._job, self._run, self._folder, self._database, self._aside, self._say = job, run, folder, database, aside, say
+    def __init__(self, job: GovernedDataset, run: str, folder: Path, database: Any, aside: Aside, say: Say) -> None:
+        self._job, self._run, self._folder, self._database, self._aside, self._say = (
+            job,
+            run,
+            folder,
+            database,
+            aside,
+            say,
+        )
         self._contract_yaml = job.contract_yaml or default_contract(job.kind)
         self._contract = parse_contract(self._contract_yaml, job.kind)
         self._chain = build_chain(
-            job.kind, job.mapping, job.disabled_rules, job.pii_key, job.label_fixes, cleaning=job.cleaning, repairs=job.repairs
+            job.kind,
+            job.mapping,
+            job.disabled_rules,
+            job.pii_key,
+            job.label_fixes,
+            cleaning=job.cleaning,
+            repairs=job.repairs,
         )
         self._ledger = Ledger(self._chain, aside)
         self._ratio, self._phase = 0.0, "read"
 
-    def govern(self, crew: "Callable[[GovernedDataset, Path, Any, Ledger, Callable[[], None]], Crew]") -> BatchCandidate:
+    def govern(
+        self, crew: "Callable[[GovernedDataset, Path, Any, Ledger, Callable[[], None]], Crew]"
+    ) -> BatchCandidate:
         """All passes, then the published file."""
         self._enter(0.0, "profile")
         before, defects, early = self._look_at_source()
@@ -310,7 +329,7 @@ class _Run:
         """Write the published columns of `frames`, identified, checked and profiled."""
         schema = published_schema(self._job.kind)
         data_schema = schema.remove(schema.get_field_index(CONTENT_KEY))
-        tables = (to_table(frame, self._job.kind) for frame in frames)
+        tables: Iterator[pa.Table] = (to_table(frame, self._job.kind) for frame in frames)
         repeated: set[bytes] = set()
         if not self._events_differ():
             tables, repeated = self._find_repeated(tables)

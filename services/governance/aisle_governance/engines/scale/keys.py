@@ -115,9 +115,7 @@ class KeyTable:
         parts = -(-rows // GROUP_ROWS)
         columns = _listed((POSITION, *self._key.columns))
         for part in range(parts):
-            found = self._database.sql(
-                f'SELECT {columns} FROM {name} WHERE k % {parts} = {part} ORDER BY "{POSITION}"'
-            )
+            found = self._database.sql(f'SELECT {columns} FROM {name} WHERE k % {parts} = {part} ORDER BY "{POSITION}"')
             yield to_frame(_plain_types(found.to_arrow_table()))
         self._database.execute(f"DROP TABLE {name}")
 

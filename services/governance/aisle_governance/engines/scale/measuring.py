@@ -26,9 +26,7 @@ class Profile:
         """The columns in their order, once `finish` has run."""
         self._columns = list(columns)
         self._missing = dict.fromkeys(columns, 0)
-        self._counters = {
-            column: Distinct(database, f"{name}_{column}") for column in columns if column not in unique
-        }
+        self._counters = {column: Distinct(database, f"{name}_{column}") for column in columns if column not in unique}
         self._sums: dict[str, int | float] = {}
         self._bounds: dict[str, tuple[float, float]] = {}
 
@@ -40,7 +38,9 @@ class Profile:
             self._missing[name] += values.null_count
             if name in self._counters:
                 self._counters[name].add(values)
-            if (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)) and len(values) > values.null_count:
+            if (pa.types.is_integer(values.type) or pa.types.is_floating(values.type)) and len(
+                values
+            ) > values.null_count:
                 self._add_numbers(name, values)
 
     def _add_numbers(self, name: str, values: pa.ChunkedArray) -> None:

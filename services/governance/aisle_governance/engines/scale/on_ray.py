@@ -3,8 +3,10 @@
 Rows travel through Ray's object store, so the machines need no folder in common; every machine needs Aisle's governance installed.
 """
 
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -77,6 +79,8 @@ class RayCrew:
         """`ray` is the module, joined to a cluster; `tick` is called after each batch."""
         self._ray, self._job, self._ledger, self._tick = ray, job, ledger, tick
         self._clean, self._judge = ray.remote(_clean), ray.remote(_judge)
+        self.nodes: set[str] = set()
+        """Ids of the nodes on which batches were cleaned."""
 
     def source(self) -> Iterable[pa.Table]:
         """The imported rows."""
@@ -86,8 +90,7 @@ class RayCrew:
         """Batch by batch in order, some ahead."""
         for reference in self._submitted(source, steps, (), False, 1):
             outcome = self._ray.get(reference)
-            self._ledger.add(outcome)
-            self._tick()
+            self._take(outcome)
             yield outcome
 
     def run(
@@ -97,8 +100,7 @@ class RayCrew:
         kept, parts, excused = [], [], []
         for references in self._submitted(source, steps, upcoming, utc, 3 + PARTITIONS * len(upcoming)):
             outcome, back = self._ray.get(references[:2])
-            self._ledger.add(outcome)
-            self._tick()
+            self._take(outcome)
             excused.append(back)
             kept.append(references[2])
             parts.append(references[3:])
@@ -115,13 +117,18 @@ class RayCrew:
             gone = np.union1d(gone, gone_for_good(judgement, [back[step.index] for back in excused]))
         return kept, judgements
 
+    def _take(self, outcome: BatchOutcome) -> None:
+        self.nodes.add(outcome.node)
+        self._ledger.add(outcome)
+        self._tick()
+
     def _submitted(
         self, source: Iterable[Any], steps: Sequence[Step], upcoming: Sequence[Step], utc: bool, returns: int
     ) -> Iterator[Any]:
         """What the tasks will answer, in order; a few tasks are under way ahead of the reader."""
         excused = {rule: list(ids) for rule, ids in self._job.excused.items()}
         shared = self._ray.put((list(steps), excused, list(upcoming), row_schema(self._job.kind, utc=utc)))
-        task = self._clean.options(num_returns=returns)
+        task = self._clean.options(num_returns=returns, scheduling_strategy="SPREAD")
         waiting: list[Any] = []
         for batch in source:
             waiting.append(task.remote(batch, shared))
@@ -136,7 +143,7 @@ Shared = tuple[Sequence[Step], Mapping[str, Sequence[str]], Sequence[Step], pa.S
 def _clean(table: pa.Table, shared: Shared) -> Any:
     """Inside a task: what becomes of a batch; with upcoming rules also their keys by partition, in order."""
     steps, excused, upcoming, schema = shared
-    outcome = run_steps(steps, to_frame(table), excused)
+    outcome = replace(run_steps(steps, to_frame(table), excused), node=_node())
     if not upcoming:
         return outcome
     back = {step.index: excused_positions(outcome.kept, excused.get(step.rule.name, ())) for step in upcoming}
@@ -147,8 +154,14 @@ def _clean(table: pa.Table, shared: Shared) -> Any:
         number = partition(outcome.kept, key, PARTITIONS)
         rows = to_batch(outcome.kept, schema).select([POSITION, *key.columns])
         parts += [rows.filter(pa.array(number == one)) for one in range(PARTITIONS)]
-    told = BatchOutcome(outcome.kept.iloc[:0], outcome.aside, outcome.parts)
+    told = replace(outcome, kept=outcome.kept.iloc[:0])
     return told, back, to_batch(outcome.kept, schema), *parts
+
+
+def _node() -> str:
+    """Id of the node that this runs on; empty outside a cluster."""
+    ray = sys.modules.get("ray")
+    return str(ray.get_runtime_context().get_node_id()) if ray is not None and ray.is_initialized() else ""
 
 
 def partition(frame: pd.DataFrame, key: Key, count: int) -> npt.NDArray[np.int64]:
@@ -159,7 +172,7 @@ def partition(frame: pd.DataFrame, key: Key, count: int) -> npt.NDArray[np.int64
         for other in columns[1:]:
             first = first.fillna(other)
         columns = [first]
-    total = np.zeros(len(frame), dtype=np.uint64)
+    total: npt.NDArray[Any] = np.zeros(len(frame), dtype=np.uint64)
     with np.errstate(over="ignore"):
         for values in columns:
             if key.fold_case and pd.api.types.is_string_dtype(values.dtype):

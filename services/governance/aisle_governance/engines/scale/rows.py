@@ -13,7 +13,6 @@ from aisle_governance.domain.kinds import CANONICAL, ORIGINAL, ROW_ID, SOURCE_ME
 from aisle_governance.engines.importer import import_schema
 from aisle_governance.engines.releasing import apply_fixes
 from aisle_governance.engines.scale.steps import POSITION, to_batch, to_frame
-from aisle_governance.engines.values import ARROW_TYPES
 
 BATCH_ROWS = 131_072
 Fixes = Mapping[str, Mapping[str, str]]

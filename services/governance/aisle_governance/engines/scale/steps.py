@@ -104,6 +104,8 @@ class BatchOutcome:
     kept: pd.DataFrame
     aside: "dict[int, pd.DataFrame]"
     parts: dict[int, Part]
+    node: str = ""
+    """Id of the cluster's node that it was made on; empty on one machine."""
 
 
 def run_steps(steps: Sequence[Step], frame: pd.DataFrame, excused: Mapping[str, Collection[str]]) -> BatchOutcome:
@@ -198,7 +200,7 @@ def to_batch(frame: pd.DataFrame, schema: pa.Schema) -> pa.Table:
 
 def to_frame(table: pa.Table) -> pd.DataFrame:
     """Rows of a batch with their positions as the index."""
-    index = table[POSITION].to_numpy() if POSITION in table.column_names else None
+    index = table[POSITION].to_numpy()
     frame: pd.DataFrame = table.drop_columns([POSITION]).to_pandas(types_mapper={pa.int64(): pd.Int64Dtype()}.get)
     frame.index = pd.Index(index)
     return frame
@@ -207,7 +209,6 @@ def to_frame(table: pa.Table) -> pd.DataFrame:
 def aside_table(frame: pd.DataFrame, rule: Rule, columns: Sequence[str]) -> pa.Table:
     """Rows put aside by `rule` as they are stored, times as they are at that point of the chain."""
     present = [name for name in columns if name in frame.columns]
-    kept = frame[[*present, *_LINEAGE]].assign(
-        **{RULE: rule.name, REASON: frame[REASON], COLUMN: frame[COLUMN]}
-    )
+    kept = frame[[*present, *_LINEAGE, REASON, COLUMN]].copy()
+    kept.insert(len(kept.columns) - 2, RULE, rule.name)
     return pa.Table.from_pandas(kept, preserve_index=False).replace_schema_metadata(None)
