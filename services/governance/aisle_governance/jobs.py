@@ -1,6 +1,7 @@
 """Entry points of the child processes in which files are read and datasets are governed."""
 
 import json
+import os
 import shutil
 import time
 from dataclasses import asdict, dataclass
@@ -15,7 +16,7 @@ from aisle_runtime.tokens import load_key
 from aisle_governance import telemetry
 from aisle_governance.domain.categories import Accepted, Source
 from aisle_governance.domain.cleaning import Cleaning
-from aisle_governance.domain.kinds import DatasetKind, columns_of
+from aisle_governance.domain.kinds import DatasetKind
 from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.model import Dialect, FileFormat
 from aisle_governance.domain.pii import PiiPolicy
@@ -23,9 +24,13 @@ from aisle_governance.errors import QualityGateStopped, SourceProblem
 from aisle_governance.settings import GovernanceSettings
 
 if TYPE_CHECKING:
+    from aisle_governance.engines.choosing import EngineChoice
     from aisle_governance.engines.governor import GovernedDataset
     from aisle_governance.engines.importer import ImportOutcome
     from aisle_governance.engines.surroundings import Surroundings
+
+# Arrow's own allocator sets a gigabyte of addresses aside, which counts against a job's memory limit; the system's does not.
+os.environ.setdefault("ARROW_DEFAULT_MEMORY_POOL", "system")
 
 
 def import_rows(context: JobContext) -> bytes:
@@ -156,6 +161,15 @@ def pii_key(mapping: ColumnMapping) -> bytes:
     return load_key(GovernanceSettings().pii_key_path) if PiiPolicy.HASH in mapping.pii_policies.values() else b""
 
 
+def engine_choice(settings: GovernanceSettings) -> "EngineChoice":
+    """What the operator says about engines."""
+    from aisle_governance.engines.choosing import Engine, EngineChoice
+
+    return EngineChoice(
+        Engine(settings.run_engine), settings.run_batches_from_rows, settings.run_memory_bytes, settings.ray_address
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class _Place:
     """Where a dataset stands in its run."""
@@ -214,9 +228,8 @@ def governed_dataset(
 def _govern_one(
     context: JobContext, part: dict[str, Any], artifacts: ArtifactStore, place: _Place, around: "Surroundings"
 ) -> dict[str, Any]:
-    from aisle_governance.engines import quarantine
-    from aisle_governance.engines.governor import govern as govern_dataset
-    from aisle_governance.engines.tables import schema_words, write_table
+    from aisle_governance.engines.choosing import govern_with
+    from aisle_governance.engines.tables import schema_words
 
     dataset, kind = part["dataset"], DatasetKind(part["kind"])
     run, tables, begin, share = place.run, place.tables, place.begin, place.share
@@ -227,12 +240,13 @@ def _govern_one(
         context.progress(begin + share * ratio, f"{dataset}: {phase}")
 
     with span(telemetry.SPAN_GOVERN, **{telemetry.ATTR_DATASET: dataset}) as current:
-        candidate = govern_dataset(job, run, say)
+        work = context.workdir / "batches"
+        candidate, engine = govern_with(job, run, work, engine_choice(GovernanceSettings()), say)
+        current.set_attribute(telemetry.ATTR_ENGINE, engine.value)
         report = candidate.report.to_json()
-        around.keep(dataset, candidate.table)
-        if len(candidate.quarantined) and not place.dry_run:
-            path = context.workdir / "put_aside.parquet"
-            quarantine.write_put_aside(candidate.quarantined, list(columns_of(kind)), path)
+        around.keep(dataset, candidate)
+        path = context.workdir / "put_aside.parquet"
+        if not place.dry_run and candidate.put_aside(path):
             report["quarantine_artifact"] = artifacts.put_file(path)
         context.progress(begin + share * 0.8, f"{dataset}: write", json.dumps(report).encode())
         folder = f"{dataset}/{run}-{context.attempt}"
@@ -248,7 +262,8 @@ def _govern_one(
         newest = part["newest"] or {"number": 0}
         unchanged = newest["number"] if all(newest.get(key) == value for key, value in made.items()) else 0
         skip = unchanged or candidate.report.stopping_checks or place.dry_run
-        files = () if skip else write_table(candidate.table, tables / folder, run)
+        files = () if skip else candidate.publish(tables / folder, run)
+        shutil.rmtree(work, ignore_errors=True)
         current.set_attribute(telemetry.ATTR_ROWS_IN, candidate.report.input_row_count)
         current.set_attribute(telemetry.ATTR_ROWS_OUT, candidate.report.output_row_count)
     return {
@@ -256,8 +271,8 @@ def _govern_one(
         "kind": kind.value,
         **made,
         "unchanged_version": unchanged,
-        "row_count": candidate.table.num_rows,
-        "columns": schema_words(candidate.table.schema),
+        "row_count": candidate.row_count,
+        "columns": schema_words(candidate.schema),
         "folder": folder,
         "files": [asdict(file) for file in files],
         "report": report,

@@ -1,6 +1,7 @@
 """Settings of the governance service (`AISLE_GOVERNANCE_*`)."""
 
 from pathlib import Path
+from typing import Literal
 
 from aisle_runtime.settings import ServiceSettings, service_config
 from pydantic import Field, field_validator
@@ -25,6 +26,13 @@ class GovernanceSettings(ServiceSettings):
     """Memory limit of an import's child process; 0 means none."""
     run_memory_bytes: int = Field(default=0, ge=0)
     """Memory limit of a governance run's child process; 0 means none."""
+    run_engine: Literal["auto", "memory", "duckdb", "ray"] = "auto"
+    """Where the rules run: `auto` holds small tables in memory and cuts large ones into batches; `memory` never cuts, `duckdb` always
+    does, `ray` does so on a Ray cluster. A chain or contract that needs the whole table runs in memory whatever is said here."""
+    run_batches_from_rows: int = Field(default=1_000_000, ge=1)
+    """Imported rows of a dataset from which on `auto` cuts it into batches."""
+    ray_address: str = ""
+    """Address of the Ray cluster (`ray://...`, `host:port`) for `run_engine` `ray`; empty starts one on this machine."""
 
     readiness: str = ""
     """Least figures that data must have before models may be trained, `queries=50,customers=100`; those left out keep their

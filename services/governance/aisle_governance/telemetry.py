@@ -45,6 +45,8 @@ ATTR_ARMS = "aisle.roi.arms.count"
 """Arms of a data ROI study."""
 ATTR_RULE = "aisle.rule"
 """Name of a cleaning rule."""
+ATTR_ENGINE = "aisle.governance.engine"
+"""What ran the rules: memory, duckdb or ray."""
 ATTR_EVENTS = "aisle.events.count"
 """User events stored."""
 

@@ -336,15 +336,19 @@ class MetricCheck:
 
     def failures(self, table: pa.Table) -> tuple[int, str]:
         """Measure, and compare with the bound."""
-        count = self._measure(table)
-        value = 100 * count / table.num_rows if self.percent and table.num_rows else float(count)
+        return self.judge(self.measure(table), table.num_rows)
+
+    def judge(self, count: int, row_count: int) -> tuple[int, str]:
+        """What a measured count means in a table of `row_count` rows."""
+        value = 100 * count / row_count if self.percent and row_count else float(count)
         unit = " %" if self.percent else ""
         message = f"expected {self.metric} {self.bound}{unit}; found {value:g}{unit}"
         if self.bound.holds(value):
             return 0, message
         return (max(1, count) if self.metric != "rowCount" else 1), message
 
-    def _measure(self, table: pa.Table) -> int:
+    def measure(self, table: pa.Table) -> int:
+        """Count what the metric names."""
         match self.metric:
             case "rowCount":
                 return int(table.num_rows)

@@ -165,6 +165,8 @@ def _models_differ(first: Evidence, second: Evidence, strict: bool) -> bool:
 
 def _amounts_differ(first: frozenset[tuple[str, str, float]], second: frozenset[tuple[str, str, float]]) -> str:
     """The first dimension in which each side gives an amount that the other lacks."""
+    if not first or not second:
+        return ""
     for dimension in sorted({one[0] for one in first} & {one[0] for one in second}):
         mine = [one for one in first if one[0] == dimension]
         theirs = [one for one in second if one[0] == dimension]
@@ -179,4 +181,4 @@ def _among(one: tuple[str, str, float], others: list[tuple[str, str, float]]) ->
 
 
 def _both_have_more(first: frozenset[str], second: frozenset[str]) -> bool:
-    return bool(first - second and second - first)
+    return bool(first and second and first - second and second - first)

@@ -1,7 +1,8 @@
 """Finds texts that are nearly the same among hundreds of thousands, without comparing all pairs.
 
 Source: TF-IDF over character n-grams hashed into a fixed number of columns (Weinberger et al. 2009); candidates share at least
-two of each text's rarest n-grams (prefix filtering, Chaudhuri et al. 2006; Bayardo et al. 2007), then the exact cosine decides.
+two of each text's rarest n-grams (prefix filtering, Chaudhuri et al. 2006; Bayardo et al. 2007); those that an upper bound leaves
+are decided by the exact cosine.
 """
 
 import re
@@ -19,6 +20,9 @@ _CHUNK_ROWS = 20_000
 _RAREST = 12
 _MOST_COMMON = 400
 """An n-gram in more texts than this says too little to make two of them candidates."""
+_SKETCH = 256
+_BOUND_ROWS = 8192
+_ROUNDING = 1e-3
 _PRIMES = (np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(0x165667B19E3779F9))
 Pairs = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float64]]
 
@@ -78,8 +82,11 @@ def tfidf(counts: Any) -> tuple[Any, npt.NDArray[np.float32]]:
 def similar_pairs(texts: Sequence[str], threshold: float) -> Pairs:
     """All found pairs (first < second) of prepared texts whose cosine reaches `threshold`, 0 to 1."""
     weighted, documents = tfidf(ngram_counts(texts))
+    sketch = _sketch(weighted)
     firsts, seconds, cosines = [], [], []
     for first, second in _candidates(weighted, documents):
+        maybe = _bound(sketch, first, second) >= threshold - _ROUNDING
+        first, second = first[maybe], second[maybe]
         cosine = np.asarray(weighted[first].multiply(weighted[second]).sum(axis=1), dtype=np.float64).ravel()
         near = cosine >= threshold
         firsts.append(first[near])
@@ -89,6 +96,29 @@ def similar_pairs(texts: Sequence[str], threshold: float) -> Pairs:
     if not firsts:
         return empty, empty, np.empty(0)
     return np.concatenate(firsts), np.concatenate(seconds), np.concatenate(cosines)
+
+
+def _sketch(weighted: Any) -> npt.NDArray[np.float32]:
+    """Each row with its weights added up into few columns, (texts, 256)."""
+    sketch = np.empty((weighted.shape[0], _SKETCH), dtype=np.float32)
+    for start in range(0, weighted.shape[0], _CHUNK_ROWS):
+        block = weighted[start : start + _CHUNK_ROWS]
+        owner = np.repeat(np.arange(block.shape[0], dtype=np.int64), np.diff(block.indptr))
+        place = owner * _SKETCH + block.indices % _SKETCH
+        summed = np.bincount(place, weights=block.data, minlength=block.shape[0] * _SKETCH)
+        sketch[start : start + _CHUNK_ROWS] = summed.reshape(-1, _SKETCH)
+    return sketch
+
+
+def _bound(
+    sketch: npt.NDArray[np.float32], first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float32]:
+    """A number that no cosine of the pairs exceeds: weights are never negative, so adding columns up only adds products."""
+    bounds = np.empty(len(first), dtype=np.float32)
+    for start in range(0, len(first), _BOUND_ROWS):
+        end = start + _BOUND_ROWS
+        bounds[start:end] = np.einsum("ij,ij->i", sketch[first[start:end]], sketch[second[start:end]])
+    return bounds
 
 
 def _candidates(weighted: Any, documents: npt.NDArray[np.float32]) -> Iterator[tuple[Any, Any]]:

@@ -29,12 +29,14 @@ from aisle_governance.domain.kinds import (
     columns_of,
 )
 from aisle_governance.domain.mapping import ColumnMapping
-from aisle_governance.domain.model import QualityReport
+from aisle_governance.domain.model import QualityReport, TableFile
 from aisle_governance.domain.quality import profile, raw_defects, score
 from aisle_governance.domain.repair.model import RepairModel
 from aisle_governance.domain.rules.chains import build_chain, rule_set_hash, run_chain
+from aisle_governance.engines import quarantine
 from aisle_governance.engines.odcs import contract_hash, default_contract, parse_contract
 from aisle_governance.engines.releasing import apply_fixes
+from aisle_governance.engines.tables import write_table
 from aisle_governance.engines.values import ARROW_TYPES
 
 _TYPES = {
@@ -85,6 +87,30 @@ class Candidate:
     contract_hash: str
     rule_set_hash: str
     quarantined: pd.DataFrame
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Columns of the table."""
+        return self.table.schema
+
+    @property
+    def row_count(self) -> int:
+        """Rows of the table."""
+        return int(self.table.num_rows)
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """Values of one column."""
+        return self.table[name]
+
+    def publish(self, folder: Path, description: str) -> tuple[TableFile, ...]:
+        """Write the table as a Delta table into `folder`."""
+        return write_table(self.table, folder, description)
+
+    def put_aside(self, path: Path) -> bool:
+        """Write the rows that were put aside, if there are any."""
+        if len(self.quarantined):
+            quarantine.write_put_aside(self.quarantined, [n for n in self.table.column_names if n[0] != "_"], path)
+        return len(self.quarantined) > 0
 
 
 def published_schema(kind: DatasetKind) -> pa.Schema:

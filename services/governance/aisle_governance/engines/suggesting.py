@@ -230,7 +230,7 @@ def _key(made: _Column, name: str, known: pa.ChunkedArray, left_out: list[str]) 
 
 
 def _numbers(made: _Column, name: str, values: pa.ChunkedArray, known: pa.ChunkedArray, left_out: list[str]) -> None:
-    numbers = pc.cast(known, pa.float64())
+    numbers = pc.cast(known, pa.float64(), safe=False)  # whole numbers past 2^53 lose their last digits
     finite = numbers.filter(pc.is_finite(numbers))
     if len(finite) < len(numbers):
         left_out.append(f"{name} holds numbers that are not finite, so no range is asked for.")

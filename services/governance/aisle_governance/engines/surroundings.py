@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import pyarrow as pa
@@ -16,6 +16,9 @@ from aisle_governance.domain.model import TableFile
 from aisle_governance.engines import expressions
 from aisle_governance.engines.tables import verified_files
 from aisle_governance.errors import AisleError
+
+if TYPE_CHECKING:
+    from aisle_governance.engines.choosing import Governed
 
 
 def in_order(contracts: Mapping[str, Contract]) -> list[str]:
@@ -52,11 +55,11 @@ class Surroundings:
                 if isinstance(check, ReferenceCheck):
                     self._needed.setdefault(check.dataset, set()).add(check.other_column)
 
-    def keep(self, dataset: str, table: pa.Table) -> None:
+    def keep(self, dataset: str, governed: "Governed") -> None:
         """Remember what later datasets of the run refer to."""
         for column in self._needed.get(dataset, ()):
-            if column in table.column_names:
-                values = table[column]
+            if column in governed.schema.names:
+                values = governed.column(column)
                 self._kept[dataset, column] = pa.chunked_array([pc.unique(values)], type=values.type)
 
     def context(self, dataset: str, last_row_count: int | None) -> CheckContext:

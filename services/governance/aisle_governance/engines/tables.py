@@ -3,6 +3,7 @@
 import hashlib
 import json
 import shutil
+import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -40,6 +41,24 @@ def write_table(table: pa.Table, folder: Path, description: str) -> tuple[TableF
     if len(files) > 1 or sum(file.row_count for file in files) != table.num_rows:
         raise DataLoss("The table was not written as one ordered file.", reason="TABLE_INCOMPLETE")
     return files
+
+
+def adopt_file(path: Path, folder: Path, description: str) -> tuple[TableFile, ...]:
+    """Make the Parquet file at `path` the one file of a Delta table in `folder` (emptied first); the file is moved.
+
+    Raises DataLoss when the table does not consist of exactly that file.
+    """
+    from deltalake import DeltaTable, convert_to_deltalake
+
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(mode=0o700, parents=True)
+    name = f"part-00000-{uuid.uuid4()}-c000.zstd.parquet"
+    shutil.move(path, folder / name)
+    convert_to_deltalake(str(folder), description=description)
+    found = [Path(uri).name for uri in DeltaTable(str(folder)).file_uris()]
+    if found != [name]:
+        raise DataLoss("The table was not written as one ordered file.", reason="TABLE_INCOMPLETE")
+    return (_describe(folder, name),)
 
 
 def _describe(folder: Path, name: str) -> TableFile:

@@ -1,11 +1,15 @@
 """What every rule has in common."""
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, ClassVar, Protocol
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from aisle_governance.domain.kinds import ROW_ID
 from aisle_governance.domain.model import RuleSample
@@ -64,6 +68,8 @@ def put_aside(
     frame: pd.DataFrame, bad: "pd.Series[bool]", reason: "str | pd.Series[str]", column: str, changed_row_count: int = 0
 ) -> RuleOutcome:
     """Split `frame` by `bad`; `reason` is one text for all, or one per row of `frame`."""
+    if not bad.any():  # large tables are not copied for nothing
+        return RuleOutcome(frame, frame.iloc[:0].assign(**{REASON: "", COLUMN: ""}), changed_row_count)
     quarantined = frame[bad].copy()
     quarantined[REASON] = reason if isinstance(reason, str) else reason[bad]
     quarantined[COLUMN] = column
@@ -72,7 +78,7 @@ def put_aside(
 
 def keep_all(frame: pd.DataFrame, changed_row_count: int = 0) -> RuleOutcome:
     """Pass every row on."""
-    return put_aside(frame, pd.Series(False, index=frame.index), "", "", changed_row_count)
+    return RuleOutcome(frame, frame.iloc[:0].assign(**{REASON: "", COLUMN: ""}), changed_row_count)
 
 
 def is_blank(values: "pd.Series[Any]") -> "pd.Series[bool]":
@@ -85,17 +91,41 @@ def is_blank(values: "pd.Series[Any]") -> "pd.Series[bool]":
 
 def differs(before: "pd.Series[Any]", after: "pd.Series[Any]") -> "pd.Series[bool]":
     """True where the value changed; two missing values are equal."""
+    if after is before:
+        return pd.Series(False, index=before.index)
     both_missing = before.isna() & after.isna()
     return ~(before.eq(after).fillna(False).astype(bool) | both_missing)
 
 
-def map_distinct(values: "pd.Series[Any]", function: Any) -> "pd.Series[Any]":
-    """Apply `function(text) -> text | None` once per distinct text; missing values stay missing."""
+def map_distinct(
+    values: "pd.Series[Any]", function: Any, unchanged: "Callable[[pa.Array], pa.Array] | None" = None
+) -> "pd.Series[Any]":
+    """Apply `function(text) -> text | None` once per distinct text; missing values stay missing.
+
+    `unchanged` says of many texts at once for which of them `function` is known to answer the text itself; where that is so for all,
+    `values` itself is returned.
+    """
+    if unchanged is not None:
+        rest = _rest(values, unchanged)
+        if not rest.any():
+            return values
+        result = values.copy()
+        result[rest] = map_distinct(values[rest], function)
+        return result
     codes, distinct = pd.factorize(values)
     mapped = pd.Series([function(text) for text in distinct], dtype=values.dtype)
     result = mapped.reindex(pd.Index(codes))  # code -1 (missing) has no label, so it gives a missing value
     result.index = values.index
     return result
+
+
+def _rest(values: "pd.Series[Any]", unchanged: "Callable[[pa.Array], pa.Array]") -> npt.NDArray[np.bool_]:
+    """Where there is a text that may change."""
+    array = pa.array(values)
+    if isinstance(array, pa.ChunkedArray):
+        array = array.combine_chunks()
+    rest: npt.NDArray[np.bool_] = pc.fill_null(pc.invert(unchanged(array)), False).to_numpy(zero_copy_only=False)
+    return rest
 
 
 def sample_changes(

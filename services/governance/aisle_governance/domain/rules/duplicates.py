@@ -94,8 +94,9 @@ def cluster(texts: Sequence[str], raw: Sequence[str], threshold: float) -> Codes
     for group in members:
         for position in group[1:]:
             clusters.join(group[0], position)
-    for index in np.lexsort((second, first, -cosine)):
-        clusters.join(members[first[index]][0], members[second[index]][0])
+    order = np.lexsort((second, first, -cosine))
+    for one, other in zip(first[order].tolist(), second[order].tolist(), strict=True):
+        clusters.join(members[one][0], members[other][0])
     return np.array([clusters.root(position) for position in range(len(texts))], dtype=np.int64)
 
 

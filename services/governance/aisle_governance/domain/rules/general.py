@@ -6,6 +6,8 @@ from typing import ClassVar
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from aisle_governance.domain.kinds import SOURCE_HASH, TIME_IS_UTC
 from aisle_governance.domain.rules.base import RuleOutcome, differs, is_blank, keep_all, map_distinct, put_aside
@@ -43,7 +45,7 @@ class RepairText:
         changed = pd.Series(False, index=frame.index)
         repaired = {}
         for column in self.columns:
-            repaired[column] = map_distinct(frame[column], clean_text)
+            repaired[column] = map_distinct(frame[column], clean_text, _is_clean)
             changed |= differs(frame[column], repaired[column])
         return keep_all(frame.assign(**repaired), int(changed.sum()))
 
@@ -53,6 +55,16 @@ def normalise_id(text: str) -> str | None:
     stripped = "".join(char for char in text if char.isprintable()).strip()
     number = _FLOAT_ENDING.fullmatch(stripped)
     return (number.group(1) if number else stripped) or None
+
+
+def _is_clean(texts: pa.Array) -> pa.Array:
+    """Texts of which `clean_text` surely changes nothing: printable ASCII without `&`, `<`, double or outer spaces."""
+    return pc.match_substring_regex(texts, r"^[!-%'-;=-~]+(?: [!-%'-;=-~]+)*$")
+
+
+def _is_normal(texts: pa.Array) -> pa.Array:
+    """Ids of which `normalise_id` surely changes nothing: printable ASCII without outer spaces or a `.0`."""
+    return pc.and_not(pc.match_substring_regex(texts, r"^[!-~](?:[ -~]*[!-~])?$"), pc.match_substring(texts, ".0"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +82,7 @@ class NormaliseIds:
         changed = pd.Series(False, index=frame.index)
         normalised = {}
         for column in self.columns:
-            normalised[column] = map_distinct(frame[column], normalise_id)
+            normalised[column] = map_distinct(frame[column], normalise_id, _is_normal)
             changed |= differs(frame[column], normalised[column])
         return keep_all(frame.assign(**normalised), int(changed.sum()))
 

@@ -1,12 +1,15 @@
 """The rule that keeps personal data out of everything that comes after it."""
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
-from aisle_governance.domain.pii import Find, PiiPolicy, find_pii, keyed_hash, mask, replace_pii
+from aisle_governance.domain.pii import MAYBE, Find, PiiPolicy, find_pii, keyed_hash, mask, replace_pii
 from aisle_governance.domain.rules.base import SECRET, RuleOutcome, differs, keep_all, map_distinct
 from aisle_governance.domain.text import clean_text
 
@@ -16,6 +19,15 @@ _DONE = {
     PiiPolicy.HASH: "replaced by a keyed hash",
     PiiPolicy.REPORT: "left, because no policy of the mapping says otherwise",
 }
+_PLAIN = r"^[ -%'-;=-~]*$"
+"""Printable ASCII without `&` and `<`: read as it is written."""
+_MAYBE = MAYBE.pattern.replace(r"\u00a0", "\u00a0")
+
+
+def surely_none(texts: pa.Array) -> pa.Array:
+    """True where there is surely no personal data, neither in the text nor behind HTML; for many texts at once."""
+    plain = pc.match_substring_regex(texts, _PLAIN)
+    return pc.and_not(plain, pc.match_substring_regex(texts, _MAYBE, ignore_case=True))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,22 +52,39 @@ class ProtectPii:
 
     def apply(self, frame: pd.DataFrame) -> RuleOutcome:
         """Search each distinct text once."""
-        columns, findings = {}, []
+        return self.outcome(frame, *self.treat(frame))
+
+    def outcome(
+        self, frame: pd.DataFrame, columns: "Mapping[str, pd.Series[Any]]", rows: Mapping[str, Mapping[str, int]]
+    ) -> RuleOutcome:
+        """`frame` with what `treat` has answered."""
         changed = pd.Series(False, index=frame.index)
+        for column, after in columns.items():
+            changed |= differs(frame[column], after)
+        kept = keep_all(frame.assign(**columns), int(changed.sum()))
+        return RuleOutcome(kept.kept, kept.quarantined, kept.changed_row_count, (), self.findings(rows))
+
+    def treat(self, frame: pd.DataFrame) -> "tuple[dict[str, pd.Series[Any]], dict[str, Counter[str]]]":
+        """New values of the columns in which something was found, and in how many rows each kind of it was."""
+        columns, rows = {}, {}
         for column, policy in self.policies:
             kinds: dict[str, tuple[str, ...]] = {}
             after = map_distinct(
-                frame[column], lambda text, policy=policy, kinds=kinds: self._treat(text, policy, kinds)
+                frame[column], lambda text, policy=policy, kinds=kinds: self._treat(text, policy, kinds), surely_none
             )
-            if not kinds:
-                continue
-            rows = Counter(kind for text in frame[column] if text in kinds for kind in kinds[text])
-            counts = ", ".join(f"{kind} in {count} rows" for kind, count in sorted(rows.items()))
-            findings.append(f"{column}: {counts}; {_DONE[policy]}")
-            columns[column] = after
-            changed |= differs(frame[column], after)
-        kept = keep_all(frame.assign(**columns), int(changed.sum()))
-        return RuleOutcome(kept.kept, kept.quarantined, kept.changed_row_count, (), tuple(findings))
+            if kinds:
+                rows[column] = Counter(kind for text in frame[column] if text in kinds for kind in kinds[text])
+                columns[column] = after
+        return columns, rows
+
+    def findings(self, rows: Mapping[str, Mapping[str, int]]) -> tuple[str, ...]:
+        """What was found, a sentence per column of `rows`; counts of parts of a table may be added up before."""
+        found = []
+        for column, policy in self.policies:
+            if column in rows:
+                counts = ", ".join(f"{kind} in {count} rows" for kind, count in sorted(rows[column].items()))
+                found.append(f"{column}: {counts}; {_DONE[policy]}")
+        return tuple(found)
 
     def _treat(self, text: str, policy: PiiPolicy, kinds: dict[str, tuple[str, ...]]) -> str | None:
         shown = text

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import pandas as pd
+import pyarrow.compute as pc
 
 from aisle_governance.domain.kinds import ORIGINAL
 from aisle_governance.domain.model import RuleSample
@@ -83,7 +84,9 @@ class UnifyCharacters:
         def unify(text: str) -> str:
             return text if text.isascii() else convert(fold_width(text))
 
-        return rewrite(frame, {column: map_distinct(frame[column], unify) for column in self.columns})
+        return rewrite(
+            frame, {column: map_distinct(frame[column], unify, pc.string_is_ascii) for column in self.columns}
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,1 @@
+"""The rule chain of user events at ten million rows."""
