@@ -128,7 +128,7 @@ def test_a_profile_draws_each_column(fakes: Fakes) -> None:
     fakes.answers["GetColumnShapes"] = column_shape_pb2.GetColumnShapesResponse(columns=SHAPES)
     shown = fakes.run("data", "profile", "orders/3").stdout
     assert "10.0%" in shown and "~40" in shown and "█" in shown and "<UK>" in shown
-    assert spark([0, 0.1, 0.2, 0.3, 0.4]) == " ▃▅▇█" and spark([]) == ""
+    assert spark([0, 0.125, 0.25, 0.5]) == " ▃▅█" and spark([]) == ""
     assert fakes.asked("GetColumnShapes")[0].dataset_version == "datasets/orders/versions/3"
 
 

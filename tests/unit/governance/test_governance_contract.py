@@ -23,6 +23,7 @@ TABLE = pa.table(
         "price": [1.0, -2.0, None, 5.0],
         "code": ["AB", "AB1", "x", None],
         "count": pa.array([1, 2, 3, 4], pa.int64()),
+        "huge": pa.array([1, None, None, 2**63 - 1], pa.int64()),
     }
 )
 
@@ -35,6 +36,8 @@ TABLE = pa.table(
         (TypeCheck("price", "integer"), 4),
         (RangeCheck("price", minimum=0), 1),
         (RangeCheck("price", exclusive_minimum=1, exclusive_maximum=5), 3),
+        (RangeCheck("huge", maximum=1e19), 0),
+        (RangeCheck("huge", maximum=2**60), 1),
         (EnumCheck("code", ("AB", "x")), 1),
         (EnumCheck("count", (1, 2)), 2),
         (PatternCheck("code", "[A-Z]+"), 2),

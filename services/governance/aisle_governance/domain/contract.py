@@ -174,7 +174,7 @@ class RangeCheck:
 
     def failures(self, table: pa.Table) -> tuple[int, str]:
         """Count rows outside; NaN is outside."""
-        values = pc.cast(table[self.column], pa.float64())
+        values = pc.cast(table[self.column], pa.float64(), safe=False)
         bad = pc.is_nan(values)
         words = []
         for bound, breaks, word in (

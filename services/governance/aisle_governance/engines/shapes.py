@@ -67,7 +67,7 @@ class ColumnSketch:
             return (
                 micros.to_numpy(zero_copy_only=False) / 1e6 if isinstance(micros, pa.Array) else micros.to_numpy() / 1e6
             )
-        cast = pc.cast(values, pa.float64())
+        cast = pc.cast(values, pa.float64(), safe=False)
         return cast.to_numpy(zero_copy_only=False) if isinstance(cast, pa.Array) else cast.to_numpy()
 
     def merge(self, other: "ColumnSketch") -> None:

@@ -230,7 +230,7 @@ def _key(made: _Column, name: str, known: pa.ChunkedArray, left_out: list[str]) 
 
 
 def _numbers(made: _Column, name: str, values: pa.ChunkedArray, known: pa.ChunkedArray, left_out: list[str]) -> None:
-    numbers = pc.cast(known, pa.float64(), safe=False)  # whole numbers past 2^53 lose their last digits
+    numbers = pc.cast(known, pa.float64(), safe=False)
     finite = numbers.filter(pc.is_finite(numbers))
     if len(finite) < len(numbers):
         left_out.append(f"{name} holds numbers that are not finite, so no range is asked for.")
@@ -240,6 +240,9 @@ def _numbers(made: _Column, name: str, values: pa.ChunkedArray, known: pa.Chunke
     least, most = _round(low - MARGIN * span, down=True), _round(high + MARGIN * span, down=False)
     if low >= 0:
         least = 0.0
+    if not math.isfinite(span) or not math.isfinite(least) or not math.isfinite(most):
+        left_out.append(f"{name} reaches from {low:g} to {high:g}, too far for a range.")
+        return
     if most > least:
         made.entry["logicalTypeOptions"] = {"minimum": _plain(least), "maximum": _plain(most)}
         made.evidence[f"{name}.range"] = (
@@ -258,8 +261,8 @@ def _numbers(made: _Column, name: str, values: pa.ChunkedArray, known: pa.Chunke
 
 def _round(value: float, *, down: bool) -> float:
     """The number with two significant digits that is not above (`down`) or not below `value`."""
-    if value == 0:
-        return 0.0
+    if not 1e-290 < abs(value) < math.inf:
+        return value  # nothing, or a number that two digits cannot be cut from
     size = 10.0 ** (math.floor(math.log10(abs(value))) - 1)
     rounded = (math.floor if down else math.ceil)(value / size) * size
     rounded = float(f"{rounded:.12g}")
