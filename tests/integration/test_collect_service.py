@@ -1,6 +1,7 @@
 """Data that is fetched, looked at, or flows by itself, through the doors: real server, real bus, real child processes."""
 
 import asyncio
+import gzip
 import io
 import json
 import os
@@ -31,6 +32,7 @@ from aisle_runtime.service import Host
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
 from aisle_runtime.tokens import Signer
+from openpyxl import Workbook
 
 SUCCEEDED = job_pb2.JOB_STATE_SUCCEEDED
 SECRET = "hunter2-of-the-shop"
@@ -321,6 +323,35 @@ async def test_a_mapping_is_suggested_and_confirmed_by_creating_the_dataset(shop
     assert (await refused(shop.stub.SuggestMapping(messages(bomb.getvalue(), "a.zip")))).reason == "LINE_TOO_LONG"
     assert not list((shop.folder / "state").glob(".suggest-*"))
     assert (await shop.stub.ListDatasets(pb.ListDatasetsRequest())).datasets, "the service is up"
+
+
+async def test_hostile_files_leave_the_service_up_and_the_good_rows_in(shop: Shop) -> None:
+    products = await shop.dataset("products", PRODUCTS)
+    book, buffer = Workbook(), io.BytesIO()
+    for row in (("product_id", "title", "price"), ("p1", "Lamp", 1.5), ("p2", "Desk", "=1+1")):
+        book.active.append(row)
+    book.save(buffer)
+    endless = b"product_id,title\np1," + b"x" * (5 << 20) + b"\n"
+    sent = [
+        await shop.upload(products, gzip.compress(endless), "endless.csv.gz"),
+        await shop.upload(products, b"PAR1 and no more", "cut.parquet"),
+        await shop.upload(products, buffer.getvalue(), "book.xlsx"),
+        await shop.upload(products, "product_id,title\np3,Café\n".encode("cp1252") + b"p4,Rug\n", "mixed.csv"),
+    ]
+    ended = [await shop.ended(one) for one in sent]
+    assert [one.status.failure.reason for one in ended] == ["LINE_TOO_LONG", "SOURCE_CORRUPT", "", ""]
+    assert dict(ended[0].status.failure.facts) == {"file": "endless.csv.gz", "row": "2"}
+    assert [(one.accepted_row_count, one.rejected_row_count) for one in ended[2:]] == [(1, 1), (1, 1)]
+    found = (await shop.stub.ListQuarantinedRows(pb.ListQuarantinedRowsRequest(parent=products))).quarantined_rows
+    assert [row.reason for row in found] == [
+        "line 3: cell C3 holds a formula; paste it as a value",
+        "line 2: holds byte 0xE9, which is no text in the file's encoding",
+    ]
+    assert ended[2].dialect.sheet == "Sheet" and ended[3].likely_encoding
+    wrong = {"dialect": dataset_pb2.Dialect(record_schema="RECORD_SCHEMA_METARANK")}
+    details = await refused(shop.upload(products, b"x", "a.csv", **wrong))
+    assert details.violations[0].field == "header.dialect.record_schema"
+    assert len(await shop.rows(await shop.governed(products))) == 2
 
 
 async def test_an_import_goes_on_after_its_process_and_the_service_were_killed(

@@ -22,6 +22,7 @@ from openpyxl import Workbook
 
 HEADER = "product_id,title,price\n"
 GOOD = "p1,Lamp,1.5\n"
+WIDE = f"p1,{'Lamp' * 500},1.5\n"
 LIMITS = Limits(decoded_bytes=8 << 20, line_characters=1 << 20)
 
 
@@ -67,7 +68,7 @@ def workbook(*rows: tuple[object, ...]) -> bytes:
 
 def parquet(rows: int = 2) -> bytes:
     buffer = io.BytesIO()
-    table = pa.table({"product_id": ["p1"] * rows, "title": ["Lamp" * 20] * rows, "price": [1.5] * rows})
+    table = pa.table({"product_id": ["p1"] * rows, "title": ["Lamp" * 500] * rows, "price": [1.5] * rows})
     pq.write_table(table, buffer, compression="zstd")
     return buffer.getvalue()
 
@@ -126,9 +127,9 @@ KINDS: dict[str, Callable[[], Hostile]] = {
     "fields too many or few": lambda: Hostile(
         between("p2,Desk\np3,Desk,1,2\n"), ((3, "has 2 fields"), (4, "has 4 fields"))
     ),
-    "a gzip bomb": lambda: Hostile(gzip.compress((HEADER + GOOD * 800_000).encode(), 9), fails="SOURCE_TOO_LARGE"),
+    "a gzip bomb": lambda: Hostile(gzip.compress((HEADER + WIDE * 8_000).encode(), 9), fails="SOURCE_TOO_LARGE"),
     "a truncated gzip": lambda: Hostile(gzip.compress((HEADER + GOOD * 100).encode())[:-12], fails="SOURCE_TRUNCATED"),
-    "a Parquet bomb": lambda: Hostile(parquet(400_000), fails="SOURCE_TOO_LARGE", format=FileFormat.PARQUET),
+    "a Parquet bomb": lambda: Hostile(parquet(8_000), fails="SOURCE_TOO_LARGE", format=FileFormat.PARQUET),
     "a truncated Parquet": lambda: Hostile(parquet()[:-20], fails="SOURCE_CORRUPT", format=FileFormat.PARQUET),
     "a damaged zip": lambda: Hostile(zipped({"a.csv": (HEADER + GOOD).encode()})[:-30], fails="SOURCE_CORRUPT"),
     "a zip with other columns inside": lambda: Hostile(

@@ -49,7 +49,7 @@ def test_an_export_of_orders_is_understood(tmp_path: Path) -> None:
         "order_time": "InvoiceDate",
     }
     assert (found.missing, found.unused, found.mapping.cancellation_prefix) == ((), (), "C")
-    assert all(0.35 <= one.confidence <= 1 and one.evidence for one in found.suggestions)
+    assert all(0.4 <= one.confidence <= 1 and one.evidence for one in found.suggestions)
     assert any("time_zone" in words for words in found.warnings) and any(
         "default_currency" in words for words in found.warnings
     )

@@ -184,7 +184,7 @@ class RangeCheck:
             (self.exclusive_maximum, pc.greater_equal, "below"),
         ):
             if bound is not None:
-                bad = pc.or_(bad, breaks(values, bound))
+                bad = pc.or_(bad, breaks(values, float(bound)))
                 words.append(f"{word} {bound:g}")
         return _found(_count(bad), " and ".join(words))
 

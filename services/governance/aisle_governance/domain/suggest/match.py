@@ -11,7 +11,7 @@ from aisle_governance.domain.mapping import ColumnMapping
 from aisle_governance.domain.suggest.names import SAME, likeness
 from aisle_governance.domain.suggest.values import Fits, judge, share
 
-LEAST_CONFIDENCE = 0.35
+LEAST_CONFIDENCE = 0.4
 """Below this a guess is worse than none."""
 _NAME_WEIGHT = 0.65
 _BY_VALUES_ALONE = 0.5

@@ -23,7 +23,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "brand": ("brand name", "vendor", "manufacturer", "maker", "brands", "marke", "品牌", "store"),
     "category": (
         "categories", "category name", "product type", "product category", "department", "department name", "class name",
-        "product class", "category hierarchy", "taxonomy", "main category", "kategorie", "类别", "分类", "genre",
+        "product class", "category hierarchy", "taxonomy", "main category", "kategorie", "类别", "分类", "genre", "type",
     ),
     "price": ("sale price", "regular price", "variant price", "current price", "selling price", "preis", "价格", "amount"),
     "currency": ("currency code", "iso currency", "ccy", "waehrung", "货币"),
