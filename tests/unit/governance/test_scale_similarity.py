@@ -7,7 +7,25 @@ import pytest
 from aisle_governance.domain import similarity
 from aisle_governance.domain.similarity import ngram_counts, prepare, similar_pairs, tfidf
 
-WORDS = "red blue shoe lamp desk wool usb cable phone case cup tea oak kids pro mini large small 10 20 250 ml".split()
+WORDS = (
+    "red",
+    "blue",
+    "shoe",
+    "lamp",
+    "desk",
+    "wool",
+    "usb",
+    "cable",
+    "phone",
+    "case",
+    "cup",
+    "tea",
+    "oak",
+    "pro",
+    "10",
+    "20",
+    "ml",
+)
 
 
 def titles(count: int = 400) -> list[str]:
