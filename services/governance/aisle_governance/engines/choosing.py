@@ -15,7 +15,7 @@ from aisle_governance.engines.governor import GovernedDataset, govern
 from aisle_governance.engines.odcs import default_contract, parse_contract
 
 _MEMORY_BYTES = 2_000_000_000
-_DATABASE_SHARE = 0.35
+_DATABASE_SHARE = 0.25
 """Of a run's memory; batches, groups that are judged and Python have the rest."""
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 from aisle_governance.engines.scale.plan import Key
 from aisle_governance.engines.scale.steps import POSITION, to_frame
 
-GROUP_ROWS = 500_000
+GROUP_ROWS = 200_000
 """About so many rows are judged at once."""
 
 
