@@ -5,6 +5,7 @@ from aisle_runtime.testing.postgres import (
     own_postgres_server,
     postgres_server,
     postgres_url,
+    service_database,
 )
 
-__all__ = ["database_url", "own_postgres_server", "postgres_server", "postgres_url"]
+__all__ = ["database_url", "own_postgres_server", "postgres_server", "postgres_url", "service_database"]

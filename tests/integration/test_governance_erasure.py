@@ -29,6 +29,7 @@ from aisle_governance.settings import GovernanceSettings
 from aisle_runtime.client import open_channel
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.postgres import both_databases
 from test_governance import GOOD, HEADER, Shop, line, refused, shop  # noqa: F401
 
 PERSON = "cust-7f3a9q-erin"
@@ -88,6 +89,7 @@ def purchase(event_id: str, customer: str) -> user_event_pb2.UserEvent:
     return event
 
 
+@both_databases
 async def test_nothing_of_an_erased_person_is_left_and_everything_of_others_is(shop: Shop) -> None:  # noqa: F811
     dataset = await shop.dataset("orders")
     done = await shop.imported(dataset, ORDERS)

@@ -192,6 +192,16 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("postgres_url"))
 
 
+both_databases = pytest.mark.parametrize("service_database", ["sqlite", "postgresql"], indirect=True)
+"""Marks a test that runs once with SQLite and once with PostgreSQL below its service."""
+
+
+@pytest.fixture
+def service_database(request: pytest.FixtureRequest) -> str:
+    """The setting `database_url` of the service under test: "" (its SQLite file) unless `both_databases` says more."""
+    return str(request.getfixturevalue("postgres_url")) if getattr(request, "param", "") == "postgresql" else ""
+
+
 @contextlib.contextmanager
 def running_postgres() -> Iterator[PostgresServer]:
     """Run a server in a temporary folder for as long as the block lasts; skips the test when it is not installed."""
