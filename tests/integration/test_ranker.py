@@ -356,7 +356,7 @@ async def test_models_are_swapped_and_refused_and_restored_while_shoppers_search
 
     registry.away = True
     reads = registry.reads.total()
-    async with ranker(tmp_path, registry, **nats_server.settings("ranker")) as stub:
+    async with ranker(tmp_path, registry, **more) as stub:
         assert (await state(stub)).live.model_version == ONE, "the service is ready only with its last live model"
         assert ids(await stub.Search(pb.SearchRequest(query=QUERY))) == orders[ONE]
         assert registry.reads.total() == reads, "the files on the disk are enough"

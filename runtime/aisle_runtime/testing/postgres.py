@@ -109,6 +109,12 @@ class PostgresServer:
         finally:
             engine.dispose()
 
+    def files_of(self, url: str) -> Path:
+        """Return the folder of the files of a database; the server's log of writes is elsewhere."""
+        name = url.partition("?")[0].rpartition("/")[2]
+        [(number,)] = self.execute(f"SELECT oid FROM pg_database WHERE datname = '{name}'")
+        return self.folder / "data" / "base" / str(number)
+
     def url(self, database: str) -> str:
         """Return the SQLAlchemy URL of a database."""
         made = URL.create("postgresql+psycopg", SUPERUSER, database=database, query={"host": str(self.folder)})
