@@ -159,7 +159,8 @@ async def test_each_event_has_its_effect_once_in_order_and_in_one_trace(
         assert await running.db.write(lambda conn: running.outbox.publish_again(conn, 0.0)) == 300
         # After the bus has forgotten its message ids, the consumer's inbox is what is left.
         async with connected(server, "demo") as client:
-            for row in await running.db.read(lambda conn: conn.execute(select(RUNTIME.outbox).limit(5)).all()):
+            oldest = select(RUNTIME.outbox).order_by(RUNTIME.outbox.c.id).limit(5)
+            for row in await running.db.read(lambda conn: conn.execute(oldest).all()):
                 headers = event_headers("demo", row.event_id, KIND, row.create_time)
                 del headers["Nats-Msg-Id"]
                 await client.jetstream().publish(running.subject, row.data, headers=headers)
