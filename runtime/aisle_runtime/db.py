@@ -46,10 +46,13 @@ class Database:
     def __init__(self, url: str) -> None:
         """Prepare the engine for `url`.
 
-        Nothing is opened yet, except that a missing SQLite file is created with mode 0600.
+        Nothing is opened yet, except that a missing SQLite file is created with mode 0600. Raises ValueError for
+        another database than SQLite and PostgreSQL, ImportError without the driver, SQLAlchemyError for no URL at all.
         """
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
+        if not self.is_sqlite and self._url.drivername not in ("postgresql", "postgresql+psycopg"):
+            raise ValueError(f"{self._url.drivername} is not supported")
         self._engine, self._reading = self._create_engines()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-writer")
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="db-reader")
