@@ -7,6 +7,7 @@ reads run in a small pool beside it and see the last committed state.
 import asyncio
 import contextvars
 import os
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -19,7 +20,8 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from aisle_runtime.errors import AisleError, DataLoss, Unavailable
+from aisle_runtime import postgres
+from aisle_runtime.errors import AisleError, DataLoss, InvalidArgument, Unavailable
 from aisle_runtime.tables import RuntimeTables, create_runtime_tables, define_runtime_tables
 
 __all__ = ["Database", "RuntimeTables", "create_runtime_tables", "define_runtime_tables"]
@@ -30,7 +32,6 @@ READER_THREADS = 4
 BUSY_TIMEOUT_MS = 5_000
 WRITE_ATTEMPTS = 4
 RETRY_BASE_SECONDS = 0.05
-_SERIALIZATION_STATES = ("40001", "40P01")
 _LOCKED = ("database is locked", "database table is locked", "database is busy")
 
 
@@ -45,11 +46,14 @@ class Database:
     def __init__(self, url: str) -> None:
         """Prepare the engine for `url`.
 
-        Nothing is opened yet, except that a missing SQLite file is created with mode 0600.
+        Nothing is opened yet, except that a missing SQLite file is created with mode 0600. Raises ValueError for
+        another database than SQLite and PostgreSQL, ImportError without the driver, SQLAlchemyError for no URL at all.
         """
         self._url = make_url(url)
         self.is_sqlite = self._url.get_backend_name() == "sqlite"
-        self._engine = self._create_engine()
+        if not self.is_sqlite and self._url.drivername not in ("postgresql", "postgresql+psycopg"):
+            raise ValueError(f"{self._url.drivername} is not supported")
+        self._engine, self._reading = self._create_engines()
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="db-writer")
         self._readers = ThreadPoolExecutor(READER_THREADS, thread_name_prefix="db-reader")
         self._callbacks: list[Callable[[], None]] = []
@@ -141,7 +145,7 @@ class Database:
                 with self._engine.connect().execution_options(aisle_write=True) as conn, conn.begin():
                     return fn(conn)
             except DBAPIError as error:
-                if attempt < WRITE_ATTEMPTS and _is_conflict(error):
+                if attempt < WRITE_ATTEMPTS and _trouble(error) is postgres.Trouble.BUSY:
                     time.sleep(RETRY_BASE_SECONDS * 2**attempt)
                     attempt += 1
                     continue
@@ -149,14 +153,14 @@ class Database:
 
     def _read(self, fn: Callable[[Connection], T]) -> T:
         try:
-            with self._engine.connect() as conn:
+            with self._reading.connect() as conn:
                 return fn(conn)  # leaving the block rolls back
         except DBAPIError as error:
             raise _translated(error) from error
 
-    def _create_engine(self) -> Engine:
+    def _create_engines(self) -> tuple[Engine, Engine]:
         if not self.is_sqlite:
-            return create_engine(self._url, pool_size=READER_THREADS + 1, max_overflow=2, pool_pre_ping=True)
+            return postgres.create_postgres_engine(self._url, READER_THREADS + 1)
         if self._url.database:
             path = Path(self._url.database)
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -164,7 +168,7 @@ class Database:
         engine = create_engine(self._url, pool_size=READER_THREADS + 1, max_overflow=2)
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
-        return engine
+        return engine, engine
 
 
 def _prepare_sqlite(connection: Any, _record: Any) -> None:
@@ -185,27 +189,45 @@ def _begin_sqlite(conn: Connection) -> None:
     conn.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-def _is_conflict(error: DBAPIError) -> bool:
+def _sqlite_trouble(error: DBAPIError) -> postgres.Trouble | None:
+    """Name the state of the storage that an error of SQLite tells; None when it tells of our own SQL or data."""
     text = str(error.orig)
-    return any(part in text for part in _LOCKED) or getattr(error.orig, "sqlstate", "") in _SERIALIZATION_STATES
+    if "malformed" in text or "not a database" in text:
+        return postgres.Trouble.CORRUPT
+    if any(part in text for part in _LOCKED):
+        return postgres.Trouble.BUSY
+    if not isinstance(error, OperationalError) or "no such" in text or "syntax error" in text:
+        return None
+    return postgres.Trouble.FULL if "full" in text else postgres.Trouble.AWAY
+
+
+def _trouble(error: DBAPIError) -> postgres.Trouble | None:
+    return _sqlite_trouble(error) if isinstance(error.orig, sqlite3.Error) else postgres.trouble(error)
 
 
 def _translated(error: DBAPIError) -> AisleError | DBAPIError:
     """Turn a state of the storage into an AisleError; errors in our own SQL or data stay as they are."""
-    text = str(error.orig)
-    if "malformed" in text or "not a database" in text:
-        return DataLoss(
-            "The service's database is damaged.", reason="STORAGE_CORRUPT", next_step="Restore it from a backup."
-        )
-    if not isinstance(error, OperationalError) or "no such" in text or "syntax error" in text:
-        return error
-    if _is_conflict(error):
-        return Unavailable("The service's database is busy.", reason="STORAGE_BUSY", retry_after_seconds=0.5)
-    if "full" in text:
-        return Unavailable(
-            "The service's disk is full; nothing was stored.",
-            reason="STORAGE_FULL",
-            next_step="Free disk space and repeat.",
-            retry_after_seconds=5,
-        )
-    return Unavailable("The service's database cannot be reached.", reason="STORAGE_UNAVAILABLE", retry_after_seconds=1)
+    match _trouble(error):
+        case None:
+            return error
+        case postgres.Trouble.CORRUPT:
+            text, then = "The service's database is damaged.", "Restore it from a backup."
+            return DataLoss(text, reason="STORAGE_CORRUPT", next_step=then)
+        case postgres.Trouble.BUSY:
+            return Unavailable("The service's database is busy.", reason="STORAGE_BUSY", retry_after_seconds=0.5)
+        case postgres.Trouble.UNSTORABLE:
+            return InvalidArgument(
+                "A text holds the character U+0000, which the service's database cannot store.",
+                reason="TEXT_WITH_NUL",
+                next_step="Take that character out of the texts.",
+            )
+        case postgres.Trouble.FULL:
+            return Unavailable(
+                "The service's disk is full; nothing was stored.",
+                reason="STORAGE_FULL",
+                next_step="Free disk space and repeat.",
+                retry_after_seconds=5,
+            )
+        case postgres.Trouble.AWAY:
+            text = "The service's database cannot be reached."
+            return Unavailable(text, reason="STORAGE_UNAVAILABLE", retry_after_seconds=1)

@@ -26,7 +26,8 @@ class Inbox:
         """
         values = {"consumer": consumer, "event_id": event_id, "time": self._now()}
         insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-        return conn.execute(insert(RUNTIME.inbox).values(values).on_conflict_do_nothing()).rowcount == 1
+        added = insert(RUNTIME.inbox).values(values).on_conflict_do_nothing().returning(RUNTIME.inbox.c.event_id)
+        return conn.execute(added).first() is not None  # the count of an INSERT is not known with every driver
 
     def forget_old(self, conn: Connection) -> int:
         """Delete entries that no delivery can ask for any more; returns how many."""

@@ -78,7 +78,8 @@ class Outbox:
             "create_time": self._now(),
         }
         insert = postgresql.insert if conn.dialect.name == "postgresql" else sqlite.insert
-        return conn.execute(insert(self._table).values(values).on_conflict_do_nothing()).rowcount == 1
+        added = insert(self._table).values(values).on_conflict_do_nothing().returning(self._table.c.id)
+        return conn.execute(added).first() is not None  # the count of an INSERT is not known with every driver
 
     def pending(self, conn: Connection, limit: int) -> list[PendingEvent]:
         """Return the oldest events that are not published yet, in the order of their making."""

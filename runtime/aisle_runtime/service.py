@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import grpc.aio
 from pydantic import ValidationError
+from sqlalchemy.exc import SQLAlchemyError
 
 from aisle_runtime import logging as json_logging
 from aisle_runtime import telemetry
@@ -120,7 +121,7 @@ class Host:
         settings = self.settings
         settings.state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.server = Server(self.service, settings)
-        db = Database(settings.effective_database_url)
+        db = _open_database(settings)
         self._cleanup.callback(db.close)
         db.migrate(self._package)
         self.platform = assemble(self.service, settings, db)
@@ -188,6 +189,17 @@ class Host:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         await self._cleanup.aclose()
+
+
+def _open_database(settings: ServiceSettings) -> Database:
+    try:
+        return Database(settings.effective_database_url)
+    except ImportError as error:
+        problem = "needs the PostgreSQL driver: pip install 'aisle[postgres]'"
+        raise ConfigurationError(f"setting database_url: {problem}") from error
+    except (SQLAlchemyError, ValueError) as error:  # the text of neither may be shown: the URL holds a password
+        form = "postgresql+psycopg://user:password@host/database or sqlite:////path/to/file"
+        raise ConfigurationError(f"setting database_url: is no URL of a known database; write {form}") from error
 
 
 def assemble(service: str, settings: ServiceSettings, db: Database) -> Platform:

@@ -25,6 +25,7 @@ from aisle_runtime.nats_config import inbox_prefix
 from aisle_runtime.service import Host
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.postgres import both_databases
 from aisle_runtime.tokens import Signer
 
 COLUMNS = {
@@ -132,10 +133,15 @@ class Shop:
 
 
 @pytest.fixture
-async def shop(nats_server: NatsServer, tmp_path: Path) -> AsyncIterator[Shop]:  # noqa: F811
+async def shop(nats_server: NatsServer, tmp_path: Path, service_database: str) -> AsyncIterator[Shop]:  # noqa: F811
     (tmp_path / "inbox").mkdir()
     settings = GovernanceSettings.model_validate(
-        {"state_dir": tmp_path / "state", "import_root": tmp_path / "inbox", **nats_server.settings(SERVICE)}
+        {
+            "state_dir": tmp_path / "state",
+            "database_url": service_database,
+            "import_root": tmp_path / "inbox",
+            **nats_server.settings(SERVICE),
+        }
     )
     async with running_host(SERVICE, settings, MIGRATIONS, wire) as host:
         channel = open_channel(host.address)
@@ -149,6 +155,7 @@ async def refused(call: Any) -> Any:
     return error_details(caught.value)
 
 
+@both_databases
 async def test_dirty_rows_become_a_version_with_a_reason_for_every_other_row(shop: Shop) -> None:
     dataset = await shop.dataset("orders")
     done = await shop.imported(dataset, DIRTY, sha256=hashlib.sha256(DIRTY.encode()).hexdigest())
@@ -212,6 +219,7 @@ async def test_dirty_rows_become_a_version_with_a_reason_for_every_other_row(sho
     assert not completed.HasField("slip")
 
 
+@both_databases
 async def test_a_second_version_names_its_parent_and_what_was_added(shop: Shop) -> None:
     dataset = await shop.dataset("orders")
     await shop.imported(dataset, GOOD)
@@ -323,6 +331,7 @@ async def test_a_failed_check_publishes_nothing_and_says_why(shop: Shop) -> None
     assert details.code.name == "NOT_FOUND"
 
 
+@both_databases
 async def test_a_pipeline_run_is_taken_up_once_and_its_slip_passed_on(shop: Shop) -> None:
     dataset = await shop.dataset("orders")
     await shop.imported(dataset, GOOD)
@@ -347,6 +356,7 @@ async def test_a_pipeline_run_is_taken_up_once_and_its_slip_passed_on(shop: Shop
     assert (failed.failure.reason, failed.slip.pipeline_run) == ("DATASET_NOT_FOUND", "pipelines/p/runs/r2")
 
 
+@both_databases
 async def test_versions_count_up_without_gaps_under_concurrent_runs(shop: Shop) -> None:
     dataset = await shop.dataset("orders")
     await shop.imported(dataset, GOOD)
@@ -377,6 +387,7 @@ async def test_a_cancelled_run_publishes_nothing_and_tells_so(shop: Shop) -> Non
     assert failed.failure.reason == "JOB_CANCELLED"
 
 
+@both_databases
 async def test_user_events_count_once_and_only_against_served_answers(shop: Shop) -> None:
     settings = shop.host.platform.settings
     assert isinstance(settings, GovernanceSettings)
@@ -421,6 +432,7 @@ async def test_user_events_count_once_and_only_against_served_answers(shop: Shop
     assert details.violations[0].field == "events"
 
 
+@both_databases
 async def test_mutations_with_a_request_id_are_safe_to_repeat(shop: Shop) -> None:
     first = await shop.dataset("orders", request_id="one")
     assert await shop.dataset("orders", request_id="one") == first == await shop.dataset("orders")

@@ -26,6 +26,7 @@ from aisle_runtime import telemetry
 from aisle_runtime.client import error_details, open_channel
 from aisle_runtime.testing import running_service
 from aisle_runtime.testing.nats import NatsServer, nats_server
+from aisle_runtime.testing.postgres import both_databases
 from aisle_runtime.tokens import Signer, load_key
 from google.protobuf import text_format
 from monitor_support import VERSION, FakeGovernance, Publisher, fake_governance, orders, plan, refused
@@ -60,11 +61,14 @@ class House:
 
 
 @pytest.fixture
-async def house(nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def house(
+    nats_server: NatsServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service_database: str
+) -> AsyncIterator[House]:
     async with fake_governance() as governance:
         monkeypatch.setenv("AISLE_MONITOR_GOVERNANCE_ADDRESS", governance.address)
         settings = MonitorSettings(
             state_dir=tmp_path / "monitor",
+            database_url=service_database,
             signing_key_file=tmp_path / "signing.key",
             evaluation_interval_seconds=0.2,
             **nats_server.settings("monitor"),  # type: ignore[arg-type]
@@ -95,6 +99,7 @@ async def watch_to_end(house: House, name: str) -> list[run_pb.PipelineRun]:
     return [answer.pipeline_run async for answer in house.stub.WatchPipelineRun(request, timeout=PATIENCE_SECONDS)]
 
 
+@both_databases
 async def test_a_run_goes_to_its_good_end_though_events_come_late_and_twice(house: House) -> None:
     run = await house.start_run("good")
     assert (run.state, run.cause, len(run.trace_id)) == (RUNNING, "cli", 32)
@@ -148,8 +153,9 @@ async def test_a_run_goes_to_its_bad_end(house: House, end: int) -> None:
     assert (states[-1].state, states[-1].failure.reason) == (end, "NO_JUDGMENTS" if end == FAILED else "")
 
 
-async def test_state_survives_a_restart(nats_server: NatsServer, tmp_path: Path) -> None:
-    settings = MonitorSettings(state_dir=tmp_path, **nats_server.settings("monitor"))  # type: ignore[arg-type]
+@both_databases
+async def test_state_survives_a_restart(nats_server: NatsServer, tmp_path: Path, service_database: str) -> None:
+    settings = MonitorSettings(state_dir=tmp_path, database_url=service_database, **nats_server.settings("monitor"))  # type: ignore[arg-type]
     request = pb.RunPipelineRequest(pipeline="pipelines/p", request_id="once")
     answers = []
     for _ in range(2):
@@ -269,6 +275,7 @@ def served(answer_id: str, version: str, products: str) -> ranker_pb.ServedAnswe
     return answer
 
 
+@both_databases
 async def test_clicks_count_once_and_only_on_what_was_shown(house: House) -> None:
     def click(event_id: str, answer_id: str, product: str, token: str = "") -> user_event_pb2.UserEvent:
         payload = json.dumps({"a": answer_id, "m": VERSION}).encode()
@@ -306,6 +313,7 @@ async def test_clicks_count_once_and_only_on_what_was_shown(house: House) -> Non
     assert metrics.latency_p99_ms == 12.5
 
 
+@both_databases
 async def test_drift_raises_an_alert_whose_policy_starts_a_run_in_the_same_trace(house: House) -> None:
     stub = house.stub
     await stub.CreatePipeline(pb.CreatePipelineRequest(pipeline_id="shop", spec=plan()))

@@ -29,6 +29,7 @@ from aisle_ranker.settings import RankerSettings
 from aisle_runtime.client import ErrorDetails, error_details, open_channel
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.postgres import both_databases
 from aisle_runtime.tokens import Signer
 from monitor_support import Publisher
 from ranker_fakes import (
@@ -207,15 +208,18 @@ async def test_before_the_first_promotion_nothing_can_be_asked(tmp_path: Path, r
         assert await state(stub) == ranking_pb2.ServingState()
 
 
+@both_databases
 async def test_a_promotion_answers_and_is_told(
     tmp_path: Path,
     registry: FakeRegistry,
     first: tuple[Bundle, Reference],
     nats_server: NatsServer,  # noqa: F811
+    service_database: str,
 ) -> None:
     bundle, reference = first
     heard, publish = await Listener.open(nats_server), Publisher(nats_server)
-    async with ranker(tmp_path, registry, serving_config="shop", **nats_server.settings("ranker")) as stub:
+    more = {"serving_config": "shop", "database_url": service_database, **nats_server.settings("ranker")}
+    async with ranker(tmp_path, registry, **more) as stub:
         promoted = registry.promote(bundle)
         elsewhere = registry_events_pb2.ModelVersionPromoted()
         elsewhere.CopyFrom(promoted)
@@ -303,12 +307,14 @@ async def searching(stub: Stub, orders: Mapping[str, list[str]], seen: list[str]
         seen.append(answer.info.model_version)
 
 
+@both_databases
 async def test_models_are_swapped_and_refused_and_restored_while_shoppers_search(
     tmp_path: Path,
     registry: FakeRegistry,
     first: tuple[Bundle, Reference],
     second: tuple[Bundle, Reference],
     nats_server: NatsServer,  # noqa: F811
+    service_database: str,
 ) -> None:
     heard, publish = await Listener.open(nats_server), Publisher(nats_server)
     orders = {ONE: expected(first[1]), TWO: expected(second[1])}
@@ -316,7 +322,8 @@ async def test_models_are_swapped_and_refused_and_restored_while_shoppers_search
     broken = build(seed=9)[0]
     damaged = broken.digests["ranker.int8.onnx"]
     registry.move(registry.register(first[0]))
-    async with ranker(tmp_path, registry, **nats_server.settings("ranker")) as stub:
+    more = {"database_url": service_database, **nats_server.settings("ranker")}
+    async with ranker(tmp_path, registry, **more) as stub:
         assert (await heard.serving()).model_version == ONE, "the alias is asked for at the start"
         seen: list[str] = []
         stop = asyncio.Event()
@@ -350,7 +357,7 @@ async def test_models_are_swapped_and_refused_and_restored_while_shoppers_search
 
     registry.away = True
     reads = registry.reads.total()
-    async with ranker(tmp_path, registry, **nats_server.settings("ranker")) as stub:
+    async with ranker(tmp_path, registry, **more) as stub:
         assert (await state(stub)).live.model_version == ONE, "the service is ready only with its last live model"
         assert ids(await stub.Search(pb.SearchRequest(query=QUERY))) == orders[ONE]
         assert registry.reads.total() == reads, "the files on the disk are enough"

@@ -20,6 +20,7 @@ from aisle_registry.settings import RegistrySettings
 from aisle_runtime.client import ErrorDetails, error_details, open_channel
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.postgres import both_databases
 from monitor_support import Publisher
 from trainer_fake import FakeTrainer, fake_trainer
 
@@ -39,8 +40,8 @@ async def trainer() -> AsyncIterator[FakeTrainer]:
 
 
 @pytest.fixture
-async def stub(tmp_path: Path) -> AsyncIterator[pb_grpc.RegistryServiceStub]:
-    config = RegistrySettings(state_dir=tmp_path / "state")
+async def stub(tmp_path: Path, service_database: str) -> AsyncIterator[pb_grpc.RegistryServiceStub]:
+    config = RegistrySettings(state_dir=tmp_path / "state", database_url=service_database)
     async with running_host("registry", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
         yield pb_grpc.RegistryServiceStub(channel)
 
@@ -99,6 +100,7 @@ async def read(stub: pb_grpc.RegistryServiceStub, version: str, data: bytes) -> 
     return b"".join([answer.chunk async for answer in stub.ReadArtifact(request)])
 
 
+@both_databases
 async def test_a_streamed_bundle_is_registered_once_and_read_back(stub: pb_grpc.RegistryServiceStub) -> None:
     head = header(BUNDLE, request_id="once")
     first = await stub.RegisterModelVersion(messages(head, BUNDLE))
@@ -145,6 +147,7 @@ async def test_a_bundle_that_is_not_what_it_promised_leaves_nothing(
     assert list((tmp_path / "state" / "uploads").iterdir()) == []
 
 
+@both_databases
 async def test_aliases_move_only_forward_in_history(stub: pb_grpc.RegistryServiceStub) -> None:
     one, two = await register(stub, 0.6), await register(stub, 0.7)
     worse = await register(stub, 0.4)
@@ -180,6 +183,7 @@ async def test_aliases_move_only_forward_in_history(stub: pb_grpc.RegistryServic
     assert (model.version_count, model.latest_version, dict(model.aliases)) == (3, worse, {"production": one})
 
 
+@both_databases
 async def test_verdicts_compare_with_what_serves(stub: pb_grpc.RegistryServiceStub) -> None:
     one, two = await register(stub, 0.6), await register(stub, 0.58)
     await stub.PromoteModelVersion(pb.PromoteModelVersionRequest(model_version=one, alias="production"))
@@ -258,17 +262,24 @@ def job(trainer: FakeTrainer, number: int, score: float, files: Files) -> traine
     )
 
 
+@both_databases
 async def test_trained_bundles_are_taken_in_judged_and_promoted_or_rejected(
     tmp_path: Path,
     trainer: FakeTrainer,
     nats_server: NatsServer,  # noqa: F811
+    service_database: str,
 ) -> None:
     listener = await nats.connect(nats_server.url, user="admin", password=nats_server.password("admin"))
     heard = await listener.subscribe("aisle.registry.>")
     await listener.flush()
     publish = Publisher(nats_server)
     config = RegistrySettings.model_validate(
-        {"state_dir": tmp_path / "state", "trainer_address": trainer.address, **nats_server.settings("registry")}
+        {
+            "state_dir": tmp_path / "state",
+            "database_url": service_database,
+            "trainer_address": trainer.address,
+            **nats_server.settings("registry"),
+        }
     )
 
     async def news() -> tuple[str, bytes]:

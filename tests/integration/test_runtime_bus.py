@@ -24,11 +24,11 @@ from google.protobuf.wrappers_pb2 import StringValue
 from nats.aio.client import Client
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import SpanKind
-from sqlalchemy import Connection, Table, Text, insert, select
+from sqlalchemy import Connection, Integer, Table, Text, insert, select
 from sqlalchemy.schema import Column
 
 SUBJECT = "aisle.demo.{}.made.v1"
-EFFECTS = Table("effects", RUNTIME.outbox.metadata, Column("what", Text))
+EFFECTS = Table("effects", RUNTIME.outbox.metadata, Column("number", Integer, primary_key=True), Column("what", Text))
 KIND = StringValue.DESCRIPTOR.full_name
 
 
@@ -78,7 +78,9 @@ class Demo:
         )
 
     async def effects(self) -> list[str]:
-        return list(await self.db.read(lambda conn: conn.scalars(select(EFFECTS.c.what)).all()))
+        return list(
+            await self.db.read(lambda conn: conn.scalars(select(EFFECTS.c.what).order_by(EFFECTS.c.number)).all())
+        )
 
     async def until(self, condition: Callable[[], Awaitable[bool]]) -> None:
         async with asyncio.timeout(20):
@@ -106,8 +108,10 @@ class Demo:
 
 
 @asynccontextmanager
-async def demo(folder: Path, server: NatsServer, name: str, *, consume: bool = True) -> AsyncIterator[Demo]:
-    db = Database(f"sqlite:///{folder / 'state.db'}")
+async def demo(
+    folder: Path, server: NatsServer, name: str, *, consume: bool = True, url: str = ""
+) -> AsyncIterator[Demo]:
+    db = Database(url or f"sqlite:///{folder / 'state.db'}")
     await db.write(lambda conn: EFFECTS.metadata.create_all(conn))
     made = Demo(server.service_settings("demo", state_dir=folder), db, name)
     loop_wake = asyncio.get_running_loop()
@@ -140,11 +144,11 @@ async def connected(server: NatsServer, user: str) -> AsyncIterator[Client]:
 
 
 async def test_each_event_has_its_effect_once_in_order_and_in_one_trace(
-    tmp_path: Path, quiet_server: NatsServer
+    tmp_path: Path, server: NatsServer, database_url: str
 ) -> None:
     exporter = InMemorySpanExporter()
     telemetry.setup("demo", exporter=exporter)
-    async with demo(tmp_path, quiet_server, "once") as running:
+    async with demo(tmp_path, server, "once", url=database_url) as running:
         names = [f"once {number}" for number in range(300)]
         with telemetry.span("demo.ask"):
             trace_id = telemetry.current_trace_id()
@@ -154,8 +158,9 @@ async def test_each_event_has_its_effect_once_in_order_and_in_one_trace(
         # The relay dies between the bus's answer and its own note: everything goes out again.
         assert await running.db.write(lambda conn: running.outbox.publish_again(conn, 0.0)) == 300
         # After the bus has forgotten its message ids, the consumer's inbox is what is left.
-        async with connected(quiet_server, "demo") as client:
-            for row in await running.db.read(lambda conn: conn.execute(select(RUNTIME.outbox).limit(5)).all()):
+        async with connected(server, "demo") as client:
+            oldest = select(RUNTIME.outbox).order_by(RUNTIME.outbox.c.id).limit(5)
+            for row in await running.db.read(lambda conn: conn.execute(oldest).all()):
                 headers = event_headers("demo", row.event_id, KIND, row.create_time)
                 del headers["Nats-Msg-Id"]
                 await client.jetstream().publish(running.subject, row.data, headers=headers)
@@ -171,6 +176,26 @@ async def test_each_event_has_its_effect_once_in_order_and_in_one_trace(
     )
     assert consumed.parent is not None
     assert consumed.parent.span_id in {span.context.span_id for span in produced}
+
+
+async def test_two_relays_over_one_database_lose_and_double_nothing(
+    tmp_path: Path, server: NatsServer, database_url: str
+) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    async with (
+        demo(tmp_path / "one", server, "twins", url=database_url) as one,
+        demo(tmp_path / "two", server, "twins", url=database_url) as two,
+    ):
+        names = [f"{who} {number}" for number in range(60) for who in ("one", "two")]
+        await asyncio.gather(*((one, two)[what.startswith("two")].tell(what) for what in names))
+        async with asyncio.timeout(30):
+            while len(await one.effects()) < len(names) or await one.db.read(one.outbox.pending_count):
+                await asyncio.sleep(0.02)
+        assert sorted(await one.effects()) == sorted(names)
+        async with connected(server, "admin") as client:
+            stored = await client.jetstream().stream_info("AISLE", subjects_filter=one.subject)
+        assert stored.state.subjects == {one.subject: len(names)}, "the bus knows what two relays published at once"
 
 
 async def test_poison_goes_to_the_dead_letters_while_the_rest_flows(

@@ -99,8 +99,8 @@ from aisle_runtime.jobs import JobKind, Jobs
 from aisle_runtime.settings import ServiceSettings
 
 
-async def main(folder):
-    db = Database(f"sqlite:///{folder}/state.db")
+async def main(folder, url):
+    db = Database(url)
     jobs = Jobs("shop", ServiceSettings(state_dir=Path(folder)), db)
     jobs.register(JobKind("once", "shopjobs:once"))
     await jobs.start()
@@ -109,7 +109,7 @@ async def main(folder):
         print(job.phase, flush=True)
 
 
-asyncio.run(main(sys.argv[1]))
+asyncio.run(main(*sys.argv[1:]))
 """
 
 
@@ -158,8 +158,8 @@ class Shop:
 
 
 @asynccontextmanager
-async def shop(folder: Path, *kinds: tuple[str, dict[str, Any]]) -> AsyncIterator[Shop]:
-    db = Database(f"sqlite:///{folder / 'state.db'}")
+async def shop(folder: Path, *kinds: tuple[str, dict[str, Any]], url: str = "") -> AsyncIterator[Shop]:
+    db = Database(url or f"sqlite:///{folder / 'state.db'}")
     await db.write(lambda conn: RUNTIME.jobs.metadata.create_all(conn))
     made = Shop(folder, db)
     for name, more in kinds:
@@ -259,12 +259,12 @@ async def test_a_stopped_service_takes_its_jobs_up_again(tmp_path: Path) -> None
         assert (job.state, job.result.split()[0]) == (JobState.SUCCEEDED, b"2")
 
 
-async def test_a_killed_service_takes_its_jobs_up_again(tmp_path: Path) -> None:
-    db = Database(f"sqlite:///{tmp_path / 'state.db'}")
+async def test_a_killed_service_takes_its_jobs_up_again(tmp_path: Path, database_url: str) -> None:
+    db = Database(database_url)
     await db.write(lambda conn: RUNTIME.jobs.metadata.create_all(conn))
     db.close()
     process = await asyncio.create_subprocess_exec(
-        sys.executable, str(tmp_path / "driver.py"), str(tmp_path), stdout=asyncio.subprocess.PIPE
+        sys.executable, str(tmp_path / "driver.py"), str(tmp_path), database_url, stdout=asyncio.subprocess.PIPE
     )
     assert process.stdout is not None
     async with asyncio.timeout(30):
@@ -273,7 +273,7 @@ async def test_a_killed_service_takes_its_jobs_up_again(tmp_path: Path) -> None:
     child = int((tmp_path / "jobs" / "j-once" / "notes").read_text())
     os.kill(process.pid, signal.SIGKILL)
     await process.wait()
-    async with shop(tmp_path, ("once", {})) as running:
+    async with shop(tmp_path, ("once", {}), url=database_url) as running:
         job = await running.ended("once")
         assert (job.state, job.attempt_count) == (JobState.SUCCEEDED, 2)
         assert job.result == f"2 2 {child}".encode()
@@ -287,6 +287,29 @@ async def test_a_killed_service_takes_its_jobs_up_again(tmp_path: Path) -> None:
         assert await running.db.read(lambda conn: store.require(conn, "j-once")) == job
     state = Path(f"/proc/{child}/stat")
     assert not state.exists() or state.read_text().rpartition(")")[2].split()[0] == "Z", "the child outlived its parent"
+
+
+async def test_two_runners_share_their_jobs_and_none_runs_twice(tmp_path: Path, database_url: str) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+    kind = ("double", {"max_parallel": 1})
+    async with (
+        shop(tmp_path / "one", kind, url=database_url) as one,
+        shop(tmp_path / "two", kind, url=database_url) as two,
+    ):
+        names = [f"j-{number}" for number in range(4)]
+        for index, name in enumerate(names):
+            running = (one, two)[index % 2]
+            await running.db.write(lambda conn, s=running, n=name: s.jobs.submit(conn, "double", n, n.encode()))
+        store = JobStore()
+        async with asyncio.timeout(60):
+            while not all(state.is_final for state in (await one.db.read(lambda c: store.states(c, names))).values()):
+                await asyncio.sleep(0.05)
+        for name in names:
+            job = await one.db.read(lambda conn, name=name: store.require(conn, name))
+            assert (job.state, job.attempt_count, job.fencing_token) == (JobState.SUCCEEDED, 1, 1)
+        told = [entry[2] for entry in (*one.heard, *two.heard) if entry[0] == "succeeded"]
+        assert sorted(result[: 2 * len(names[0])].decode() for result in told) == [name * 2 for name in names]
 
 
 @pytest.mark.parametrize("ticks", range(8))

@@ -146,6 +146,9 @@ async def test_without_its_bus_it_starts_and_says_why_it_is_not_ready(process: P
         ({"listen": "0.0.0.0:0"}, 78, "not loopback"),
         ({"listen": "nowhere"}, 78, "setting listen"),
         ({"max_concurrent_rpcs": "-3"}, 78, "setting max_concurrent_rpcs"),
+        ({"database_url": "mysql://root:secret@somewhere/aisle"}, 78, "setting database_url"),
+        ({"database_url": "postgresql+asyncpg://root:secret@somewhere/aisle"}, 78, "setting database_url"),
+        ({"database_url": "secret"}, 78, "setting database_url"),
         ({"listen": "taken"}, 69, "cannot be bound"),
     ],
 )
@@ -161,4 +164,5 @@ def test_it_refuses_to_start_in_one_clear_line(
         lines = process.log()
     assert running.returncode == code
     assert words in lines[-1]["message"] and "exception" not in lines[-1]
+    assert "secret" not in str(lines)
     assert not process.port_file.exists()

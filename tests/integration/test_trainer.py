@@ -24,6 +24,7 @@ from aisle.type.v1 import job_pb2
 from aisle_runtime.client import error_details, open_channel
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.postgres import both_databases
 from aisle_trainer.main import MIGRATIONS, wire
 from aisle_trainer.settings import TrainerSettings
 from google.protobuf import text_format
@@ -267,8 +268,11 @@ async def test_a_killed_job_ends_in_the_same_bytes(tmp_path: Path, shared: Path,
         assert len(reports[0].tasks[0].unit_ids) == 40
 
 
-async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Path, governance: FakeGovernance) -> None:
-    config = settings(tmp_path, shared, governance, max_parallel_jobs=4)
+@both_databases
+async def test_a_trial_is_cheap_and_bad_data_says_why(
+    tmp_path: Path, shared: Path, governance: FakeGovernance, service_database: str
+) -> None:
+    config = settings(tmp_path, shared, governance, database_url=service_database, max_parallel_jobs=4)
     async with running_host("trainer", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
         stub = pb_grpc.TrainerServiceStub(channel)
         names = {
@@ -307,10 +311,11 @@ async def test_a_trial_is_cheap_and_bad_data_says_why(tmp_path: Path, shared: Pa
         assert error_details(late.value).reason == "TRAINING_JOB_ENDED"
 
 
+@both_databases
 async def test_the_door_refuses_what_cannot_be_and_cancels_what_waits(
-    tmp_path: Path, shared: Path, governance: FakeGovernance
+    tmp_path: Path, shared: Path, governance: FakeGovernance, service_database: str
 ) -> None:
-    config = settings(tmp_path, shared, governance)
+    config = settings(tmp_path, shared, governance, database_url=service_database)
     async with running_host("trainer", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
         stub = pb_grpc.TrainerServiceStub(channel)
         for text, field in (

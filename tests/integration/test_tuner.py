@@ -20,6 +20,7 @@ from aisle.type.v1 import job_pb2
 from aisle_runtime.client import error_details, open_channel
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.postgres import both_databases
 from aisle_tuner.main import MIGRATIONS, wire
 from aisle_tuner.settings import TunerSettings
 from google.protobuf import text_format
@@ -75,16 +76,18 @@ def child() -> psutil.Process:
     return found[0]
 
 
+@both_databases
 async def test_a_pipelines_study_finds_the_best_rate_and_passes_the_slip_on(
     tmp_path: Path,
     trainer: FakeTrainer,
     nats_server: NatsServer,  # noqa: F811
+    service_database: str,
 ) -> None:
     listener = await nats.connect(nats_server.url, user="admin", password=nats_server.password("admin"))
     heard = await listener.subscribe("aisle.tuner.>")
     await listener.flush()
     publish = Publisher(nats_server)
-    config = settings(tmp_path, trainer, **nats_server.settings("tuner"))
+    config = settings(tmp_path, trainer, database_url=service_database, **nats_server.settings("tuner"))
     async with running_host("tuner", config, MIGRATIONS, wire) as host:
         slip = pipeline_pb.RoutingSlip(pipeline_run=RUN, dataset_versions=["datasets/judgments/versions/3"])
         slip.spec.tuning.CopyFrom(request().stage)
@@ -138,9 +141,12 @@ async def test_a_pipelines_study_finds_the_best_rate_and_passes_the_slip_on(
     assert sum(trial.step_count for trial in trials) < 6 * MAX_STEPS
 
 
-async def test_a_study_outlives_its_process_and_its_service(tmp_path: Path, trainer: FakeTrainer) -> None:
+@both_databases
+async def test_a_study_outlives_its_process_and_its_service(
+    tmp_path: Path, trainer: FakeTrainer, service_database: str
+) -> None:
     trainer.hold = {2}
-    config = settings(tmp_path, trainer)
+    config = settings(tmp_path, trainer, database_url=service_database)
     async with running_host("tuner", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
         stub = pb_grpc.TunerServiceStub(channel)
         name = (await stub.CreateStudy(request())).study.name

@@ -56,7 +56,7 @@ def process_table(
     passwords = state.credentials((*SERVICES, ADMIN_USER))
     # The trace of whoever ran the launcher is not the trace of what the services do from now on.
     base = {key: value for key, value in os.environ.items() if key != "AISLE_TRACEPARENT"} | dict(environment)
-    table = []
+    table, bare = [], _without_databases(base)
     for name in NAMES:
         if name in commands and commands[name] is None:
             continue
@@ -66,7 +66,7 @@ def process_table(
             command = [part.replace("{config}", config) for part in command]
             disk = StoreDisk(state.nats_dir / "store", state.log(NATS))
             table.append(
-                ProcessSpec(name, tuple(command), addresses[name], base, nats_info, needs_restart=disk.needs_restart)
+                ProcessSpec(name, tuple(command), addresses[name], bare, nats_info, needs_restart=disk.needs_restart)
             )
         else:
             own = service_environment(name, state, addresses, passwords[name], base)
@@ -97,9 +97,15 @@ def service_environment(
         # Every service finds an erased person with the key that governance hashes with.
         "SUBJECT_KEY_FILE": base.get(f"AISLE_{ERASER.upper()}_SUBJECT_KEY_FILE", str(state.subject_key_file)),
     }
-    filled = {f"{prefix}{key}": value for key, value in defaults.items()} | dict(base)
+    filled = {f"{prefix}{key}": value for key, value in defaults.items()} | _without_databases(base, service)
     # With `-m` Python would look for modules in the folder where somebody happened to type `aisle up`.
     return filled | {f"{prefix}{key}": value for key, value in owned.items()} | {"PYTHONSAFEPATH": "1"}
+
+
+def _without_databases(base: Mapping[str, str], owner: str = "") -> dict[str, str]:
+    """Return `base` without the database URLs, which hold passwords, of all services but `owner`."""
+    foreign = {f"AISLE_{service.upper()}_DATABASE_URL" for service in SERVICES if service != owner}
+    return {key: value for key, value in base.items() if key not in foreign}
 
 
 def _service_command(service: str) -> list[str]:

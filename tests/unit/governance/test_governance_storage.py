@@ -1,7 +1,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from aisle_governance.domain.kinds import DatasetKind
@@ -36,13 +35,14 @@ VERSION = Version(
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.migrate("aisle_governance.storage")
     yield database
     database.close()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # both: tests/contract/test_postgres_schemas.py
 def test_the_migrated_schema_is_the_declared_one(db: Database) -> None:
     def shape(inspector: object) -> dict[str, object]:
         return {

@@ -67,6 +67,14 @@ def test_what_the_user_sets_stays_except_addresses(tmp_path: Path, monkeypatch: 
     assert "AISLE_TRACEPARENT" not in environment
 
 
+def test_a_database_url_reaches_its_own_service_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for service in SERVICES:
+        monkeypatch.setenv(f"AISLE_{service.upper()}_DATABASE_URL", f"postgresql://{service}:secret@db/{service}")
+    for name, spec in table(tmp_path).items():
+        known = {key for key in spec.environment if key.endswith("_DATABASE_URL")}
+        assert known == ({f"AISLE_{name.upper()}_DATABASE_URL"} if name in SERVICES else set())
+
+
 def test_a_command_can_be_replaced_or_left_out(tmp_path: Path) -> None:
     state = StateFolder(tmp_path)
     state.prepare()

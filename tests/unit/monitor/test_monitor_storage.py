@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from aisle_monitor.domain.alerts import Alert, AlertKind, Policy
@@ -18,13 +17,14 @@ from sqlalchemy import create_engine, inspect
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.migrate("aisle_monitor.storage")
     yield database
     database.close()
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # both: tests/contract/test_postgres_schemas.py
 def test_the_migrated_schema_is_the_declared_one(db: Database) -> None:
     def shape(inspector: object) -> dict[str, object]:
         return {

@@ -32,8 +32,8 @@ def clicks(version: str, total: int) -> list[Engagement]:
     return [Engagement(f"{version}-{number}", "a", CLICK, 40 * DAY) for number in range(total)]
 
 
-async def test_alerts_are_raised_once_and_old_answers_are_forgotten(tmp_path: Path) -> None:
-    db = Database(f"sqlite:///{tmp_path / 'state.db'}")
+async def test_alerts_are_raised_once_and_old_answers_are_forgotten(tmp_path: Path, database_url: str) -> None:
+    db = Database(database_url)
     db.migrate("aisle_monitor.storage")
     clock = [40 * DAY]
     outbox = NoOutbox()

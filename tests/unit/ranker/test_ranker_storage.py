@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -29,8 +28,8 @@ FAILURE = FailureFacts("BUNDLE_INVALID", "no", "train again", {"file": "ranker.o
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.migrate("aisle_ranker.storage")
     yield database
     database.close()
@@ -44,6 +43,7 @@ def load(number: int, sequence: int, **more: Any) -> Load:
     return Load(f"load-{number}-{sequence}", version(number, sequence), **more)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # both: tests/contract/test_postgres_schemas.py
 def test_the_migrated_schema_is_the_declared_one(db: Database) -> None:
     def shape(inspector: Any) -> dict[str, object]:
         return {

@@ -3,7 +3,6 @@
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 from aisle.pipeline.v1 import pipeline_spec_pb2 as pipeline_pb
@@ -21,15 +20,15 @@ from aisle_runtime.db import Database
 from aisle_runtime.errors import InvalidField
 from aisle_runtime.outbox import Outbox
 from sqlalchemy import create_engine, inspect, text
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy.exc import DBAPIError
 
 UNITS = tuple(f"q{number}" for number in range(30))
 FILES = (BundleFile("manifest.json", "ab" * 32, 10), BundleFile("ranker.onnx", "cd" * 32, 20))
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.migrate("aisle_registry.storage")
     yield database
     database.close()
@@ -84,6 +83,7 @@ def news(db: Database) -> list[tuple[str, bytes]]:
     return [(row.subject.removeprefix("aisle.registry.").removesuffix(".v1"), bytes(row.data)) for row in rows]
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # both: tests/contract/test_postgres_schemas.py
 def test_the_migrated_schema_is_the_declared_one(db: Database) -> None:
     def shape(inspector: object) -> dict[str, object]:
         return {
@@ -198,7 +198,7 @@ def test_promoting_what_serves_changes_nothing(db: Database, desk: Desk) -> None
 @pytest.mark.parametrize("statement", ["UPDATE {} SET create_time = 0", "DELETE FROM {}"])
 def test_the_database_refuses_to_change_history(db: Database, desk: Desk, table: str, statement: str) -> None:
     promote(db, desk, add(db, desk))
-    with pytest.raises(IntegrityError, match="append-only"):
+    with pytest.raises(DBAPIError, match="append-only"):
         db.write_sync(lambda conn: conn.execute(text(statement.format(table))))
     assert serving(db) == 1
 

@@ -10,7 +10,7 @@ from aisle_runtime import telemetry
 from aisle_runtime.db import Database, create_runtime_tables, define_runtime_tables
 from aisle_runtime.errors import NotFound, Unavailable
 from aisle_runtime.migrations_env import newest_revision
-from sqlalchemy import Connection, MetaData, Table, Text, inspect, text
+from sqlalchemy import Connection, MetaData, Table, Text, inspect, make_url, text
 from sqlalchemy.exc import IntegrityError
 
 MIGRATION = """
@@ -25,10 +25,13 @@ def upgrade():
     {body}
 """
 
+only_sqlite = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+"""For what only a file of our own can show."""
+
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'sub' / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.write_sync(lambda conn: conn.execute(text("CREATE TABLE t (k TEXT PRIMARY KEY)")))
     yield database
     database.close()
@@ -58,6 +61,7 @@ async def test_reads_change_nothing(db: Database) -> None:
     assert await db.read(keys) == []
 
 
+@only_sqlite
 async def test_sqlite_is_durable_and_private(db: Database, tmp_path: Path) -> None:
     def pragmas(conn: Connection) -> list[object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")
@@ -111,14 +115,15 @@ async def test_functions_see_the_callers_span(db: Database) -> None:
     telemetry.shutdown()
 
 
-async def test_two_processes_share_one_file(db: Database, tmp_path: Path) -> None:
-    other = Database(f"sqlite:///{tmp_path / 'sub' / 'state.db'}")
+async def test_two_processes_share_one_database(db: Database, database_url: str) -> None:
+    other = Database(database_url)
     names = [f"{name}{n}" for name in "ab" for n in range(20)]
     await asyncio.gather(*((db, other)[key[0] == "b"].write(partial(add, key=key)) for key in names))
     assert len(await db.read(keys)) == 40
     other.close()
 
 
+@only_sqlite
 async def test_a_full_disk_is_unavailable_and_not_internal(db: Database) -> None:
     def fill(conn: Connection) -> None:
         conn.exec_driver_sql("PRAGMA max_page_count=8")
@@ -151,30 +156,34 @@ def make_package(folder: Path, name: str, bodies: list[str]) -> None:
 
 
 def test_migrate_goes_to_the_newest_revision_and_tolerates_a_newer_schema(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
 ) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    make_package(tmp_path, "migpkg_a", ["create_runtime_tables(op)"])
-    db = Database(f"sqlite:///{tmp_path / 'a.db'}")
-    db.migrate("migpkg_a.storage")
+    package = f"migpkg_a_{make_url(database_url).get_backend_name()}"
+    make_package(tmp_path, package, ["create_runtime_tables(op)"])
+    db = Database(database_url)
+    db.migrate(f"{package}.storage")
     make_package(
-        tmp_path, "migpkg_a", ["create_runtime_tables(op)", 'op.create_table("extra", sa.Column("x", sa.Text()))']
+        tmp_path, package, ["create_runtime_tables(op)", 'op.create_table("extra", sa.Column("x", sa.Text()))']
     )
-    db.migrate("migpkg_a.storage")
-    db.migrate("migpkg_a.storage")
-    assert newest_revision(tmp_path / "migpkg_a" / "storage" / "migrations") == "0002"
+    db.migrate(f"{package}.storage")
+    db.migrate(f"{package}.storage")
+    assert newest_revision(tmp_path / package / "storage" / "migrations") == "0002"
     assert "extra" in db.read_sync(lambda conn: inspect(conn).get_table_names())
-    (tmp_path / "migpkg_a" / "storage" / "migrations" / "versions" / "0002_step.py").unlink()
-    db.migrate("migpkg_a.storage")
+    (tmp_path / package / "storage" / "migrations" / "versions" / "0002_step.py").unlink()
+    db.migrate(f"{package}.storage")
     db.close()
 
 
-def test_a_migration_that_fails_leaves_nothing_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_migration_that_fails_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, database_url: str
+) -> None:
     monkeypatch.syspath_prepend(str(tmp_path))
-    make_package(tmp_path, "migpkg_b", ['op.create_table("half", sa.Column("x", sa.Text())); raise ValueError("stop")'])
-    db = Database(f"sqlite:///{tmp_path / 'b.db'}")
+    package = f"migpkg_b_{make_url(database_url).get_backend_name()}"
+    make_package(tmp_path, package, ['op.create_table("half", sa.Column("x", sa.Text())); raise ValueError("stop")'])
+    db = Database(database_url)
     with pytest.raises(ValueError, match="stop"):
-        db.migrate("migpkg_b.storage")
+        db.migrate(f"{package}.storage")
     assert db.read_sync(lambda conn: inspect(conn).get_table_names()) == []
     db.close()
 

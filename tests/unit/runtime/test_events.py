@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 from aisle_runtime import telemetry
@@ -23,8 +22,8 @@ KIND = StringValue.DESCRIPTOR.full_name
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    opened = Database(database_url)
     opened.write_sync(lambda conn: RUNTIME.outbox.metadata.create_all(conn))
     yield opened
     opened.close()

@@ -39,8 +39,8 @@ class Table:
 
 
 @pytest.fixture
-def table(tmp_path: Path) -> Iterator[Table]:
-    db = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def table(database_url: str) -> Iterator[Table]:
+    db = Database(database_url)
     yield Table(db)
     db.close()
 

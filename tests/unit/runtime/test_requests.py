@@ -1,5 +1,4 @@
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aisle.trainer.v1 import trainer_service_pb2 as pb
@@ -12,8 +11,8 @@ from sqlalchemy import Connection, func, select
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.write_sync(lambda conn: RUNTIME.request_log.create(conn))
     yield database
     database.close()

@@ -1,7 +1,6 @@
 """Studies and trials come back as they were stored; the migrated schema is the declared one."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from aisle_runtime.db import Database
@@ -14,8 +13,8 @@ from sqlalchemy import create_engine, inspect
 
 
 @pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path / 'state.db'}")
+def db(database_url: str) -> Iterator[Database]:
+    database = Database(database_url)
     database.migrate("aisle_tuner.storage")
     yield database
     database.close()
@@ -25,6 +24,7 @@ def stored(study_id: str = "s1") -> StoredStudy:
     return StoredStudy(study_id, b"stage", b"\x00spec", b"", "pipelines/p/runs/r", False, 12.5)
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)  # both: tests/contract/test_postgres_schemas.py
 def test_the_migrated_schema_is_the_declared_one(db: Database) -> None:
     def shape(inspector: object) -> dict[str, object]:
         return {
