@@ -5,6 +5,7 @@ from aisle.trainer.v1 import trainer_service_pb2, trainer_service_pb2_grpc
 from aisle_runtime.service import Platform, Wiring, run_service
 
 from aisle_trainer.events import EventDoor
+from aisle_trainer.pair_scoring import PairScoring
 from aisle_trainer.servicer import TrainerServicer
 from aisle_trainer.settings import TrainerSettings
 from aisle_trainer.training import Training
@@ -19,7 +20,8 @@ async def wire(platform: Platform) -> Wiring:
     assert isinstance(settings, TrainerSettings)
     training = Training(settings, platform.jobs, platform.outbox)
     platform.jobs.register(training.job_kind())
-    servicer = TrainerServicer(platform.db, platform.requests, platform.jobs, platform.artifacts, training)
+    pairs = PairScoring(platform.artifacts, settings.state_dir / "matchers", settings.effective_threads)
+    servicer = TrainerServicer(platform.db, platform.requests, platform.jobs, platform.artifacts, training, pairs)
     door = EventDoor(platform.db, platform.inbox, training)
 
     def register(server: grpc.aio.Server) -> None:
