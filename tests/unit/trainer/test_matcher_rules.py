@@ -1,10 +1,12 @@
 """What the matcher reads in records, how thresholds are chosen, which tables and plans are refused."""
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from aisle.pipeline.v1 import pipeline_spec_pb2 as pipeline_pb
 from aisle.trainer.v1 import pair_matching_pb2 as pb
 from aisle_trainer import convert_pairs
 from aisle_trainer.domain import matching
@@ -14,6 +16,8 @@ from aisle_trainer.domain.splits import Role
 from aisle_trainer.engines.pair_data import build_pair_data
 from aisle_trainer.engines.pair_features import FEATURES, PairFeatures, Side
 from aisle_trainer.errors import InvalidField, InvalidLabels, SingleClassLabels, TooFewUnits, WrongColumns
+from aisle_trainer.settings import TrainerSettings
+from aisle_trainer.training import Training
 
 MATCH = TaskPlan(Task.PAIR_MATCHING, "datasets/pairs")
 
@@ -190,3 +194,14 @@ def test_a_threshold_outside_0_to_1_is_refused() -> None:
     assert convert_pairs.threshold(pb.ScorePairsRequest()) is None
     with pytest.raises(InvalidField):
         convert_pairs.threshold(pb.ScorePairsRequest(threshold=1.5))
+
+
+def test_a_study_does_not_train_matchers(tmp_path: Path) -> None:
+    training = Training(TrainerSettings(state_dir=tmp_path), None, None)  # type: ignore[arg-type]
+    spec = pipeline_pb.TrainingSpec(
+        tasks=[pipeline_pb.TaskSpec(kind=pipeline_pb.TASK_KIND_PAIR_MATCHING, dataset="datasets/pairs")]
+    )
+    assert training.check(spec).tasks[0].kind == pipeline_pb.TASK_KIND_PAIR_MATCHING
+    with pytest.raises(InvalidField, match="study") as caught:
+        training.check(spec, "studies/s")
+    assert caught.value.field == "spec.tasks"

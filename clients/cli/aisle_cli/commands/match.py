@@ -42,7 +42,8 @@ def match(
     from aisle.trainer.v1 import pair_matching_pb2 as pb
 
     header, rows = _read(file)
-    name, scores, used = names.of("trainingJobs", job), [], 0.0
+    name, used = names.of("trainingJobs", job), 0.0
+    scores: list[pair_matching_pb2.PairScore] = []
     pairs = (_pair(row, number) for number, row in enumerate(rows, start=2))
     for part in _batches(pairs):
         request = pb.ScorePairsRequest(training_job=name, pairs=part, threshold=threshold)
@@ -105,7 +106,8 @@ def _record(row: dict[str, str], side: str, line: int) -> "pair_matching_pb2.Pro
     texts = {name: (row.get(f"{side}_{name}") or "").strip() for name in ("title", "description", "brand")}
     if not texts["title"]:
         usage(f"Row {line}: {side}_title is empty.", "Give every record a title, or leave the row out.")
-    record, price = pb.ProductRecord(**texts), (row.get(f"{side}_price") or "").strip()
+    record = pb.ProductRecord(title=texts["title"], description=texts["description"], brand=texts["brand"])
+    price = (row.get(f"{side}_price") or "").strip()
     if price:
         try:
             record.price = float(price)

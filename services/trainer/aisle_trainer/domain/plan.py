@@ -192,7 +192,7 @@ RECIPES: tuple[Recipe, ...] = (
     ),
     Recipe(
         "match-full",
-        "The same, and every weight of the encoder trained to read both records together; costs minutes more.",
+        "The same, and every weight of the encoder trained to read both records together; costs more, worth untested.",
         _one(Task.PAIR_MATCHING, method=Method.FULL, max_steps=240, batch_size=24, eval_every_steps=60),
     ),
     Recipe(
