@@ -113,8 +113,9 @@ def doctor(
     if session.as_json:
         review = output.as_dict(done)
         return output.emit_json(session, {"label_review": review, "label_suspects": [output.as_dict(s) for s in found]})
+    what = "labels worth a look" if request.order == pb.LABEL_REVIEW_ORDER_RANKING else "suspects"
     output.line(
-        f"{names.short(done.name)}: {output.count(done.suspect_count)} suspects among {output.count(done.label_count)} labels "
+        f"{names.short(done.name)}: {output.count(done.suspect_count)} {what} among {output.count(done.label_count)} labels "
         f"of {names.short(done.dataset_version)}; labels are predicted in {done.accuracy_ratio:.0%}."
     )
     return _table(done.name, found)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 app = group("Ask a trained matcher.")
 PAIRS_PER_CALL = 1_000
+ANSWER_SECONDS = 300.0
+"""Time limit of a call; the first one loads the matcher."""
 _SHOWN = 20
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")
 _TITLES = ("left_title", "right_title")
@@ -47,7 +49,7 @@ def match(
     pairs = (_pair(row, number) for number, row in enumerate(rows, start=2))
     for part in _batches(pairs):
         request = pb.ScorePairsRequest(training_job=name, pairs=part, threshold=threshold)
-        answer = session.trainer.ScorePairs(request)
+        answer = session.trainer.ScorePairs(request, timeout=ANSWER_SECONDS)
         scores.extend(answer.scores)
         used = answer.threshold
     if out is not None:
