@@ -33,7 +33,7 @@ Ints = NDArray[np.int64]
 HARD_NEGATIVES = 2
 """Non-matches per match that the encoder is trained on: those that the trees found hardest. The rest teach it little and cost most."""
 VALIDATION_PAIRS = 400
-"""Pairs at most in the validations during training; as many of them hard as there can be."""
+"""Pairs at most in the validations during training."""
 SCORE_LIMIT = 0.02
 """How far a matcher's answer may be from what the job computed, mean over the pairs checked."""
 _CHECKED_PAIRS = 64
