@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 Task = Annotated[
     list[str] | None,
     typer.Option(
-        "--task", metavar="KIND=DATASET[/VERSION]", help="Task and its dataset: search=judgments, purchase=orders."
+        "--task",
+        metavar="KIND=DATASET[/VERSION]",
+        help="Task and its dataset: search=judgments, purchase=orders, match=pairs.",
     ),
 ]
 Weight = Annotated[list[str] | None, typer.Option("--weight", metavar="KIND=WEIGHT", help="Weight of a task's loss.")]
@@ -32,7 +34,11 @@ Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of TrainingSpec, for example lora_rank=32."),
 ]
-_TASK_WORDS = {"search": "TASK_KIND_SEARCH_RELEVANCE", "search-relevance": "TASK_KIND_SEARCH_RELEVANCE"}
+_TASK_WORDS = {
+    "search": "TASK_KIND_SEARCH_RELEVANCE",
+    "search-relevance": "TASK_KIND_SEARCH_RELEVANCE",
+    "match": "TASK_KIND_PAIR_MATCHING",
+}
 
 
 @dataclass
@@ -126,7 +132,10 @@ def _set_tasks(spec: "pipeline_spec_pb2.TrainingSpec", options: SpecOptions) -> 
             name = names.dataset_or_version(data)
             spec.tasks.append(pb.TaskSpec(kind=kind, dataset=name, weight=known.get(kind, 0.0)))  # type: ignore[arg-type,call-overload]
     if not spec.tasks or any(not task.dataset for task in spec.tasks):
-        usage("No data to learn from.", "Add --task search=DATASET, --task purchase=DATASET, or both.")
+        usage(
+            "No data to learn from.",
+            "Add --task search=DATASET, --task purchase=DATASET, both, or --task match=DATASET.",
+        )
     for kind, text in weights.items():
         task = next((task for task in spec.tasks if task.kind == kind), None)
         if task is None:
@@ -135,7 +144,7 @@ def _set_tasks(spec: "pipeline_spec_pb2.TrainingSpec", options: SpecOptions) -> 
 
 
 def task_kind(word: str) -> int:
-    """`search` or `purchase` -> TaskKind."""
+    """`search`, `purchase` or `match` -> TaskKind."""
     from aisle.pipeline.v1 import pipeline_spec_pb2 as pb
 
     if word.lower() in _TASK_WORDS:

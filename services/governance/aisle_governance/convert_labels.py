@@ -8,7 +8,7 @@ from aisle_runtime.jobs import JobRecord
 from aisle_runtime.names import ResourceName
 
 from aisle_governance import convert
-from aisle_governance.domain.labels.records import LabelBuild, LabelReview, Suspect
+from aisle_governance.domain.labels.records import RANKING, SURPRISE, LabelBuild, LabelReview, Suspect
 from aisle_governance.errors import InvalidField
 
 BUILD = ResourceName("datasets/{dataset}/labelBuilds/{build}")
@@ -64,6 +64,20 @@ def max_suspects(value: int) -> int:
     if not 0 <= value <= MAX_SUSPECTS:
         raise InvalidField("max_suspect_count", f"must be 1 to {MAX_SUSPECTS}, or 0 for {DEFAULT_SUSPECTS}")
     return value or DEFAULT_SUSPECTS
+
+
+_ORDERS = {
+    label_pb2.LABEL_REVIEW_ORDER_UNSPECIFIED: SURPRISE,
+    label_pb2.LABEL_REVIEW_ORDER_SURPRISE: SURPRISE,
+    label_pb2.LABEL_REVIEW_ORDER_RANKING: RANKING,
+}
+
+
+def review_order(value: "label_pb2.LabelReviewOrder") -> str:
+    """In which order labels are listed. Raises InvalidField."""
+    if value not in _ORDERS:
+        raise InvalidField("order", "is not a known order", next_step="Leave it out, or use SURPRISE or RANKING.")
+    return _ORDERS[value]
 
 
 def fixes(request: label_pb2.AcceptLabelFixesRequest) -> list[tuple[int, float | None]]:

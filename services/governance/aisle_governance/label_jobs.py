@@ -10,6 +10,7 @@ from aisle_runtime.jobs import JobContext
 from aisle_runtime.telemetry import span
 
 from aisle_governance import telemetry
+from aisle_governance.domain.labels.records import RANKING
 from aisle_governance.domain.model import TableFile, Version
 from aisle_governance.settings import GovernanceSettings
 
@@ -67,7 +68,8 @@ def review(context: JobContext) -> bytes:
         context.raise_if_cancelled()
         context.progress(0.1, "compare")
         found = diagnose(labels)
-        rows = found.suspects[: payload["max_suspects"]]
+        order = found.worth_a_look if payload.get("order") == RANKING else found.suspects
+        rows = order[: payload["max_suspects"]]
         current.set_attribute(telemetry.ATTR_ROWS_IN, len(labels))
         current.set_attribute(telemetry.ATTR_ROWS_OUT, len(rows))
     suspects = []

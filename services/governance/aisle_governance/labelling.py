@@ -106,13 +106,18 @@ class Labelling:
             conn, replace(catalog.add_import(conn, new), accepted_row_count=count, rows_artifact=rows)
         )
 
-    def start_review(self, conn: Connection, dataset: str, number: int | None, max_suspects: int) -> LabelReview:
-        """Queue a review. Raises NotFound, or FailedPrecondition for a version without labels or files."""
+    def start_review(
+        self, conn: Connection, dataset: str, number: int | None, max_suspects: int, order: str
+    ) -> LabelReview:
+        """Queue a review that lists labels in `order` (SURPRISE or RANKING).
+
+        Raises NotFound, or FailedPrecondition for a version without labels or files."""
         version = _version(conn, (dataset, number), DatasetKind.JUDGMENTS, "dataset_version")
         review = labels.add_review(
             conn, LabelReview(id=new_id("rev"), sequence=0, dataset=dataset, version=version.number)
         )
         payload = {"dataset": dataset, "version": version_payload(version), "max_suspects": max_suspects}
+        payload["order"] = order
         self._jobs.submit(conn, REVIEW_KIND, review.id, json.dumps(payload).encode())
         return review
 

@@ -104,9 +104,10 @@ class LabelServicer(governance_service_pb2_grpc.GovernanceServiceServicer):
         """Queue a review."""
         dataset, number = convert.version_number(request.dataset_version, "dataset_version")
         most = convert_labels.max_suspects(request.max_suspect_count)
+        order = convert_labels.review_order(request.order)
 
         def start(conn: Connection) -> pb.StartLabelReviewResponse:
-            made = self._labelling.start_review(conn, dataset, number, most)
+            made = self._labelling.start_review(conn, dataset, number, most, order)
             message = convert_labels.review_message(made, self._jobs.get(conn, made.id))
             return pb.StartLabelReviewResponse(label_review=message)
 

@@ -16,14 +16,20 @@ from aisle_trainer.errors import InvalidField
 _TASKS = {
     spec_pb.TASK_KIND_SEARCH_RELEVANCE: Task.SEARCH_RELEVANCE,
     spec_pb.TASK_KIND_PURCHASE: Task.PURCHASE,
+    spec_pb.TASK_KIND_PAIR_MATCHING: Task.PAIR_MATCHING,
 }
 _KINDS = {task: kind for kind, task in _TASKS.items()}
 _METHODS = {
     spec_pb.FINE_TUNING_METHOD_UNSPECIFIED: Method.LORA,
     spec_pb.FINE_TUNING_METHOD_LORA: Method.LORA,
     spec_pb.FINE_TUNING_METHOD_FULL: Method.FULL,
+    spec_pb.FINE_TUNING_METHOD_FROZEN: Method.FROZEN,
 }
-_METHOD_KINDS = {Method.LORA: spec_pb.FINE_TUNING_METHOD_LORA, Method.FULL: spec_pb.FINE_TUNING_METHOD_FULL}
+_METHOD_KINDS = {
+    Method.LORA: spec_pb.FINE_TUNING_METHOD_LORA,
+    Method.FULL: spec_pb.FINE_TUNING_METHOD_FULL,
+    Method.FROZEN: spec_pb.FINE_TUNING_METHOD_FROZEN,
+}
 
 
 def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:

@@ -47,7 +47,12 @@ def train(context: JobContext) -> bytes:
         report=told.report,
         stop=lambda: context.cancelled,
     )
-    outcome, folder = JobRun(plan, datasets, around).run()
+    if plan.has(Task.PAIR_MATCHING):
+        from aisle_trainer.engines.match_job import MatchRun
+
+        outcome, folder = MatchRun(plan, datasets[Task.PAIR_MATCHING], around).run()
+    else:
+        outcome, folder = JobRun(plan, datasets, around).run()
     context.raise_if_cancelled()
     if folder is not None:
         store = ArtifactStore(settings.state_dir / "artifacts")

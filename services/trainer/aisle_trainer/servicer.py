@@ -6,7 +6,6 @@ from typing import Any
 
 import grpc.aio
 from aisle.trainer.v1 import trainer_service_pb2 as pb
-from aisle.trainer.v1 import trainer_service_pb2_grpc as pb_grpc
 from aisle.type.v1 import job_pb2
 from aisle_runtime.artifacts import ArtifactStore
 from aisle_runtime.db import Database
@@ -18,21 +17,29 @@ from sqlalchemy import Connection
 
 from aisle_trainer import convert
 from aisle_trainer.domain.plan import RECIPES
+from aisle_trainer.pair_scoring import PairScoring
+from aisle_trainer.servicer_pairs import PairServicer
 from aisle_trainer.training import JOB, Training
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _ENDED = (job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED)
 
 
-class TrainerServicer(pb_grpc.TrainerServiceServicer):
+class TrainerServicer(PairServicer):
     """Answers `aisle.trainer.v1.TrainerService`; errors leave through the interceptor."""
 
     def __init__(
-        self, db: Database, requests: RequestLog, jobs: Jobs, artifacts: ArtifactStore, training: Training
+        self,
+        db: Database,
+        requests: RequestLog,
+        jobs: Jobs,
+        artifacts: ArtifactStore,
+        training: Training,
+        pair_scoring: PairScoring,
     ) -> None:
         """Answer from the given parts."""
         self._db, self._requests, self._jobs = db, requests, jobs
-        self._artifacts, self._training = artifacts, training
+        self._artifacts, self._training, self._pair_scoring = artifacts, training, pair_scoring
 
     async def CreateTrainingJob(
         self, request: pb.CreateTrainingJobRequest, context: Context

@@ -14,7 +14,7 @@ from aisle_runtime.outbox import Outbox
 from sqlalchemy import Connection
 
 from aisle_trainer import convert, telemetry
-from aisle_trainer.domain.plan import completed
+from aisle_trainer.domain.plan import Plan, Task, completed
 from aisle_trainer.engines.base_models import locate_base_model
 from aisle_trainer.errors import InvalidField
 from aisle_trainer.settings import TrainerSettings
@@ -57,6 +57,7 @@ class Training:
             name.parse(task.dataset, f"spec.tasks[{index}].dataset")
         if study:
             STUDY.parse(study, "study")
+            _refuse_pair_matching(plan, "study")
         locate_base_model(plan.base_model, self._settings.base_models_dir)
         return convert.spec_from_plan(plan)
 
@@ -79,6 +80,7 @@ class Training:
             return
         try:
             spec = self.check(bound(slip.spec.training, slip))
+            _refuse_pair_matching(convert.plan_from_spec(spec), "pipeline")
         except InvalidField as error:
             event = events_pb.TrainingJobFailed(failure=failure_from_error(error), slip=slip)
             self._outbox.add(conn, telemetry.SUBJECT_FAILED, event)
@@ -138,6 +140,16 @@ class Training:
         if stored is not None and stored.slip:
             event.slip.ParseFromString(stored.slip)
         self._outbox.add(conn, telemetry.SUBJECT_FAILED, event)
+
+
+def _refuse_pair_matching(plan: Plan, where: str) -> None:
+    """Raise InvalidField for a task whose result a study or a pipeline has no use for."""
+    if plan.has(Task.PAIR_MATCHING):
+        raise InvalidField(
+            "spec.tasks",
+            f"names pair matching, which a {where} has no use for",
+            next_step="Start a training job of its own with CreateTrainingJob.",
+        )
 
 
 def bound(spec: spec_pb.TrainingSpec, slip: spec_pb.RoutingSlip) -> spec_pb.TrainingSpec:

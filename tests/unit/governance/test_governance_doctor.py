@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from aisle_governance.domain.labels.raters import dawid_skene
-from aisle_governance.engines.doctor import diagnose, judge, out_of_fold
+from aisle_governance.engines.doctor import diagnose, judge, out_of_fold, ranking_harm
+from aisle_governance.engines.label_context import context_features, title_vectors
 from aisle_governance.engines.label_rows import label_rows
 from aisle_governance.engines.text_match import match_features, trigrams, word_pairs, words
 from aisle_governance.errors import FailedPrecondition
@@ -63,6 +64,38 @@ def test_a_grade_far_off_is_more_suspect_than_one_beside() -> None:
     assert found.proposed.tolist() == [3, 3, 3]
     assert found.suspects.tolist() == [0, 1]
     assert found.accuracy_ratio == pytest.approx(1 / 3)
+
+
+def test_a_label_is_described_by_the_other_half_of_its_query_only() -> None:
+    groups = np.repeat(np.arange(10), 8)
+    rng = np.random.default_rng(3)
+    given = rng.integers(0, 4, 80)
+    vectors = title_vectors([f"red lamp {number % 5}" for number in range(80)])
+    first = np.full((80, 4), 0.25)
+    before = context_features(vectors, given, groups, first, 0)
+    changed = given.copy()
+    changed[5] = (changed[5] + 2) % 4
+    after = context_features(vectors, changed, groups, first, 0)
+    assert np.isfinite(before).all()
+    # The overall mix of grades moves by one label of eighty; what the label's own half is told of it is no more than that.
+    assert np.abs(after[5] - before[5]).max() < 0.02
+    assert (np.abs(after[:8] - before[:8]).max(axis=1) > 0.05).sum() == 4
+
+
+def test_a_query_of_one_label_and_titles_without_words_are_described_too() -> None:
+    found = context_features(title_vectors(["?", "!"]), np.array([0, 3]), np.array([0, 1]), np.full((2, 4), 0.25), 0)
+    assert np.isfinite(found).all()
+
+
+def test_labels_that_decide_the_top_of_a_ranking_are_worth_the_most() -> None:
+    probabilities = np.tile([0.4, 0.3, 0.2, 0.1], (14, 1))
+    given = np.array([3] + [2] * 12 + [0])
+    harm = ranking_harm(probabilities, given, np.zeros(14, dtype=np.int64))
+    assert harm[0] == harm.max()
+    assert harm[-1] == 0  # no place among the best ten
+    sure = probabilities.copy()
+    sure[0] = [0, 0, 0, 1]
+    assert ranking_harm(sure, given, np.zeros(14, dtype=np.int64))[0] < harm[0]
 
 
 def test_too_few_labels_are_refused() -> None:

@@ -37,7 +37,7 @@ data_roi.register(app)
 data_classify.register(app)
 Dataset = Annotated[str, typer.Argument(metavar="DATASET", help="Dataset id.")]
 Version = Annotated[str, typer.Argument(metavar="DATASET[/VERSION]", help="Dataset id, with a version or the newest.")]
-Kind = Annotated[str, typer.Option(help="What a row means: products, judgments, orders or user-events.")]
+Kind = Annotated[str, typer.Option(help="What a row means: products, judgments, orders, user-events or pairs.")]
 Map = Annotated[
     list[str] | None, typer.Option("--map", metavar="COLUMN=SOURCE", help="Canonical column = column of the file.")
 ]
@@ -445,7 +445,7 @@ def _create(
     from aisle.governance.v1 import governance_service_pb2 as pb
 
     if not kind:
-        usage("--create needs --kind.", "Kinds: products, judgments, orders, user-events.")
+        usage("--create needs --kind.", "Kinds: products, judgments, orders, user-events, pairs.")
     request = pb.CreateDatasetRequest(
         dataset_id=dataset.removeprefix("datasets/"),
         mapping=mapping,

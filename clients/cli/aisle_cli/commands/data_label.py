@@ -86,6 +86,9 @@ def doctor(
     dataset: Annotated[str, typer.Argument(metavar="DATASET[/VERSION]", help="Judgments, one version or the newest.")],
     keep: Annotated[int, typer.Option(min=1, max=10000, help="Suspects to keep.")] = 1000,
     limit: Annotated[int, typer.Option(min=0, help="Suspects to show at most.")] = 20,
+    order: Annotated[
+        str, typer.Option(help="What comes first: surprise (likely mistakes) or ranking (costly ones).")
+    ] = "",
 ) -> None:
     """Find labels that are probably wrong, and propose the right grade."""
     from aisle.governance.v1 import label_pb2 as pb
@@ -95,6 +98,8 @@ def doctor(
     request = pb.StartLabelReviewRequest(
         dataset_version=names.dataset_version(dataset), max_suspect_count=keep, request_id=names.new_request_id()
     )
+    if order:
+        request.order = output.enum_value(pb.LabelReviewOrder, order, "--order")  # type: ignore[assignment]
     started = session.governance.StartLabelReview(request).label_review
     session.left_running = f"The review goes on: {started.name}."
 
@@ -108,9 +113,10 @@ def doctor(
     if session.as_json:
         review = output.as_dict(done)
         return output.emit_json(session, {"label_review": review, "label_suspects": [output.as_dict(s) for s in found]})
+    what = "labels worth a look" if request.order == pb.LABEL_REVIEW_ORDER_RANKING else "suspects"
     output.line(
-        f"{names.short(done.name)}: {output.count(done.suspect_count)} suspects among {output.count(done.label_count)} labels "
-        f"of {names.short(done.dataset_version)}; labels of unseen queries are predicted in {done.accuracy_ratio:.0%}."
+        f"{names.short(done.name)}: {output.count(done.suspect_count)} {what} among {output.count(done.label_count)} labels "
+        f"of {names.short(done.dataset_version)}; labels are predicted in {done.accuracy_ratio:.0%}."
     )
     return _table(done.name, found)
 

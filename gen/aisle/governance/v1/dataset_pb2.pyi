@@ -20,6 +20,7 @@ class DatasetKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     DATASET_KIND_JUDGMENTS: _ClassVar[DatasetKind]
     DATASET_KIND_ORDERS: _ClassVar[DatasetKind]
     DATASET_KIND_USER_EVENTS: _ClassVar[DatasetKind]
+    DATASET_KIND_PAIRS: _ClassVar[DatasetKind]
 
 class MeasureSystem(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -74,6 +75,7 @@ DATASET_KIND_PRODUCTS: DatasetKind
 DATASET_KIND_JUDGMENTS: DatasetKind
 DATASET_KIND_ORDERS: DatasetKind
 DATASET_KIND_USER_EVENTS: DatasetKind
+DATASET_KIND_PAIRS: DatasetKind
 MEASURE_SYSTEM_UNSPECIFIED: MeasureSystem
 MEASURE_SYSTEM_US: MeasureSystem
 MEASURE_SYSTEM_IMPERIAL: MeasureSystem

@@ -26,17 +26,19 @@ from aisle.type.v1 import job_pb2 as aisle_dot_type_dot_v1_dot_job__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61isle/governance/v1/label.proto\x12\x13\x61isle.governance.v1\x1a\x17\x61isle/type/v1/job.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x02\n\nLabelBuild\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x65vents_version\x18\x02 \x01(\t\x12\x18\n\x10products_version\x18\x03 \x01(\t\x12\x30\n\x06method\x18\x04 \x01(\x0e\x32 .aisle.governance.v1.LabelMethod\x12\x0e\n\x06import\x18\x05 \x01(\t\x12\x16\n\x0egovernance_run\x18\x06 \x01(\t\x12\x13\n\x0blabel_count\x18\x07 \x01(\x03\x12\x12\n\nlist_count\x18\x08 \x01(\x03\x12 \n\x18unattributed_event_count\x18\t \x01(\x03\x12\x1d\n\x15unknown_product_count\x18\n \x01(\x03\x12\x1a\n\x12\x65xamination_ratios\x18\x0b \x03(\x01\x12(\n\x06status\x18\x0c \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\xba\x01\n\x0bLabelReview\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x13\n\x0blabel_count\x18\x03 \x01(\x03\x12\x15\n\rsuspect_count\x18\x04 \x01(\x03\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x05 \x01(\x03\x12\x16\n\x0e\x61\x63\x63uracy_ratio\x18\x06 \x01(\x01\x12(\n\x06status\x18\x07 \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\x99\x02\n\x0cLabelSuspect\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x0e\n\x06row_id\x18\x02 \x01(\t\x12\r\n\x05query\x18\x03 \x01(\t\x12\x10\n\x08query_id\x18\x04 \x01(\t\x12\x12\n\nproduct_id\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12\r\n\x05grade\x18\x07 \x01(\x01\x12\x16\n\x0eproposed_grade\x18\x08 \x01(\x01\x12\x10\n\x08surprise\x18\t \x01(\x01\x12\x13\n\x0bprobability\x18\n \x01(\x01\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x0b \x01(\x08\x12\x16\n\x0e\x61\x63\x63\x65pted_grade\x18\x0c \x01(\x01\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x01\n\x12\x42uildLabelsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x65vents_version\x18\x02 \x01(\t\x12\x18\n\x10products_version\x18\x03 \x01(\t\x12\x30\n\x06method\x18\x04 \x01(\x0e\x32 .aisle.governance.v1.LabelMethod\x12\x1c\n\x14minimum_examinations\x18\x05 \x01(\x01\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"K\n\x13\x42uildLabelsResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"$\n\x14GetLabelBuildRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x15GetLabelBuildResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"P\n\x16ListLabelBuildsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"i\n\x17ListLabelBuildsResponse\x12\x35\n\x0clabel_builds\x18\x01 \x03(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x17\x43\x61ncelLabelBuildRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"P\n\x18\x43\x61ncelLabelBuildResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\">\n\x16WatchLabelBuildRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"O\n\x17WatchLabelBuildResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"a\n\x17StartLabelReviewRequest\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\t\x12\x19\n\x11max_suspect_count\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"R\n\x18StartLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"%\n\x15GetLabelReviewRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"P\n\x16GetLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"Q\n\x17ListLabelReviewsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"l\n\x18ListLabelReviewsResponse\x12\x37\n\rlabel_reviews\x18\x01 \x03(\x0b\x32 .aisle.governance.v1.LabelReview\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x18\x43\x61ncelLabelReviewRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"S\n\x19\x43\x61ncelLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"?\n\x17WatchLabelReviewRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"R\n\x18WatchLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"d\n\x18ListLabelSuspectsRequest\x12\x0e\n\x06review\x18\x01 \x01(\t\x12\x11\n\topen_only\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"o\n\x19ListLabelSuspectsResponse\x12\x39\n\x0elabel_suspects\x18\x01 \x03(\x0b\x32!.aisle.governance.v1.LabelSuspect\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x08LabelFix\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x12\n\x05grade\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_grade\"k\n\x17\x41\x63\x63\x65ptLabelFixesRequest\x12\x0e\n\x06review\x18\x01 \x01(\t\x12,\n\x05\x66ixes\x18\x02 \x03(\x0b\x32\x1d.aisle.governance.v1.LabelFix\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x8d\x01\n\x18\x41\x63\x63\x65ptLabelFixesResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\x12\x39\n\x0elabel_suspects\x18\x02 \x03(\x0b\x32!.aisle.governance.v1.LabelSuspect*\xa2\x01\n\rLabelConflict\x12\x1e\n\x1aLABEL_CONFLICT_UNSPECIFIED\x10\x00\x12\x17\n\x13LABEL_CONFLICT_MEAN\x10\x01\x12\x19\n\x15LABEL_CONFLICT_MEDIAN\x10\x02\x12\x1b\n\x17LABEL_CONFLICT_MAJORITY\x10\x03\x12 \n\x1cLABEL_CONFLICT_RATER_QUALITY\x10\x04*\x8c\x01\n\x0bLabelMethod\x12\x1c\n\x18LABEL_METHOD_UNSPECIFIED\x10\x00\x12\x14\n\x10LABEL_METHOD_PBM\x10\x01\x12\x18\n\x14LABEL_METHOD_CASCADE\x10\x02\x12\x14\n\x10LABEL_METHOD_DBN\x10\x03\x12\x19\n\x15LABEL_METHOD_OUTCOMES\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x61isle/governance/v1/label.proto\x12\x13\x61isle.governance.v1\x1a\x17\x61isle/type/v1/job.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x02\n\nLabelBuild\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x65vents_version\x18\x02 \x01(\t\x12\x18\n\x10products_version\x18\x03 \x01(\t\x12\x30\n\x06method\x18\x04 \x01(\x0e\x32 .aisle.governance.v1.LabelMethod\x12\x0e\n\x06import\x18\x05 \x01(\t\x12\x16\n\x0egovernance_run\x18\x06 \x01(\t\x12\x13\n\x0blabel_count\x18\x07 \x01(\x03\x12\x12\n\nlist_count\x18\x08 \x01(\x03\x12 \n\x18unattributed_event_count\x18\t \x01(\x03\x12\x1d\n\x15unknown_product_count\x18\n \x01(\x03\x12\x1a\n\x12\x65xamination_ratios\x18\x0b \x03(\x01\x12(\n\x06status\x18\x0c \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\xba\x01\n\x0bLabelReview\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x13\n\x0blabel_count\x18\x03 \x01(\x03\x12\x15\n\rsuspect_count\x18\x04 \x01(\x03\x12\x16\n\x0e\x61\x63\x63\x65pted_count\x18\x05 \x01(\x03\x12\x16\n\x0e\x61\x63\x63uracy_ratio\x18\x06 \x01(\x01\x12(\n\x06status\x18\x07 \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\"\x99\x02\n\x0cLabelSuspect\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x0e\n\x06row_id\x18\x02 \x01(\t\x12\r\n\x05query\x18\x03 \x01(\t\x12\x10\n\x08query_id\x18\x04 \x01(\t\x12\x12\n\nproduct_id\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12\r\n\x05grade\x18\x07 \x01(\x01\x12\x16\n\x0eproposed_grade\x18\x08 \x01(\x01\x12\x10\n\x08surprise\x18\t \x01(\x01\x12\x13\n\x0bprobability\x18\n \x01(\x01\x12\x10\n\x08\x61\x63\x63\x65pted\x18\x0b \x01(\x08\x12\x16\n\x0e\x61\x63\x63\x65pted_grade\x18\x0c \x01(\x01\x12/\n\x0b\x61\x63\x63\x65pt_time\x18\r \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xbb\x01\n\x12\x42uildLabelsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x65vents_version\x18\x02 \x01(\t\x12\x18\n\x10products_version\x18\x03 \x01(\t\x12\x30\n\x06method\x18\x04 \x01(\x0e\x32 .aisle.governance.v1.LabelMethod\x12\x1c\n\x14minimum_examinations\x18\x05 \x01(\x01\x12\x12\n\nrequest_id\x18\x06 \x01(\t\"K\n\x13\x42uildLabelsResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"$\n\x14GetLabelBuildRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x15GetLabelBuildResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"P\n\x16ListLabelBuildsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"i\n\x17ListLabelBuildsResponse\x12\x35\n\x0clabel_builds\x18\x01 \x03(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\";\n\x17\x43\x61ncelLabelBuildRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"P\n\x18\x43\x61ncelLabelBuildResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\">\n\x16WatchLabelBuildRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"O\n\x17WatchLabelBuildResponse\x12\x34\n\x0blabel_build\x18\x01 \x01(\x0b\x32\x1f.aisle.governance.v1.LabelBuild\"\x97\x01\n\x17StartLabelReviewRequest\x12\x17\n\x0f\x64\x61taset_version\x18\x01 \x01(\t\x12\x19\n\x11max_suspect_count\x18\x02 \x01(\x05\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x34\n\x05order\x18\x04 \x01(\x0e\x32%.aisle.governance.v1.LabelReviewOrder\"R\n\x18StartLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"%\n\x15GetLabelReviewRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"P\n\x16GetLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"Q\n\x17ListLabelReviewsRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"l\n\x18ListLabelReviewsResponse\x12\x37\n\rlabel_reviews\x18\x01 \x03(\x0b\x32 .aisle.governance.v1.LabelReview\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x18\x43\x61ncelLabelReviewRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"S\n\x19\x43\x61ncelLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"?\n\x17WatchLabelReviewRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"R\n\x18WatchLabelReviewResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\"d\n\x18ListLabelSuspectsRequest\x12\x0e\n\x06review\x18\x01 \x01(\t\x12\x11\n\topen_only\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"o\n\x19ListLabelSuspectsResponse\x12\x39\n\x0elabel_suspects\x18\x01 \x03(\x0b\x32!.aisle.governance.v1.LabelSuspect\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"6\n\x08LabelFix\x12\x0c\n\x04rank\x18\x01 \x01(\x05\x12\x12\n\x05grade\x18\x02 \x01(\x01H\x00\x88\x01\x01\x42\x08\n\x06_grade\"k\n\x17\x41\x63\x63\x65ptLabelFixesRequest\x12\x0e\n\x06review\x18\x01 \x01(\t\x12,\n\x05\x66ixes\x18\x02 \x03(\x0b\x32\x1d.aisle.governance.v1.LabelFix\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x8d\x01\n\x18\x41\x63\x63\x65ptLabelFixesResponse\x12\x36\n\x0clabel_review\x18\x01 \x01(\x0b\x32 .aisle.governance.v1.LabelReview\x12\x39\n\x0elabel_suspects\x18\x02 \x03(\x0b\x32!.aisle.governance.v1.LabelSuspect*\xa2\x01\n\rLabelConflict\x12\x1e\n\x1aLABEL_CONFLICT_UNSPECIFIED\x10\x00\x12\x17\n\x13LABEL_CONFLICT_MEAN\x10\x01\x12\x19\n\x15LABEL_CONFLICT_MEDIAN\x10\x02\x12\x1b\n\x17LABEL_CONFLICT_MAJORITY\x10\x03\x12 \n\x1cLABEL_CONFLICT_RATER_QUALITY\x10\x04*\x8c\x01\n\x0bLabelMethod\x12\x1c\n\x18LABEL_METHOD_UNSPECIFIED\x10\x00\x12\x14\n\x10LABEL_METHOD_PBM\x10\x01\x12\x18\n\x14LABEL_METHOD_CASCADE\x10\x02\x12\x14\n\x10LABEL_METHOD_DBN\x10\x03\x12\x19\n\x15LABEL_METHOD_OUTCOMES\x10\x04*w\n\x10LabelReviewOrder\x12\"\n\x1eLABEL_REVIEW_ORDER_UNSPECIFIED\x10\x00\x12\x1f\n\x1bLABEL_REVIEW_ORDER_SURPRISE\x10\x01\x12\x1e\n\x1aLABEL_REVIEW_ORDER_RANKING\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.governance.v1.label_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LABELCONFLICT']._serialized_start=3111
-  _globals['_LABELCONFLICT']._serialized_end=3273
-  _globals['_LABELMETHOD']._serialized_start=3276
-  _globals['_LABELMETHOD']._serialized_end=3416
+  _globals['_LABELCONFLICT']._serialized_start=3166
+  _globals['_LABELCONFLICT']._serialized_end=3328
+  _globals['_LABELMETHOD']._serialized_start=3331
+  _globals['_LABELMETHOD']._serialized_end=3471
+  _globals['_LABELREVIEWORDER']._serialized_start=3473
+  _globals['_LABELREVIEWORDER']._serialized_end=3592
   _globals['_LABELBUILD']._serialized_start=115
   _globals['_LABELBUILD']._serialized_end=457
   _globals['_LABELREVIEW']._serialized_start=460
@@ -63,34 +65,34 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_WATCHLABELBUILDREQUEST']._serialized_end=1710
   _globals['_WATCHLABELBUILDRESPONSE']._serialized_start=1712
   _globals['_WATCHLABELBUILDRESPONSE']._serialized_end=1791
-  _globals['_STARTLABELREVIEWREQUEST']._serialized_start=1793
-  _globals['_STARTLABELREVIEWREQUEST']._serialized_end=1890
-  _globals['_STARTLABELREVIEWRESPONSE']._serialized_start=1892
-  _globals['_STARTLABELREVIEWRESPONSE']._serialized_end=1974
-  _globals['_GETLABELREVIEWREQUEST']._serialized_start=1976
-  _globals['_GETLABELREVIEWREQUEST']._serialized_end=2013
-  _globals['_GETLABELREVIEWRESPONSE']._serialized_start=2015
-  _globals['_GETLABELREVIEWRESPONSE']._serialized_end=2095
-  _globals['_LISTLABELREVIEWSREQUEST']._serialized_start=2097
-  _globals['_LISTLABELREVIEWSREQUEST']._serialized_end=2178
-  _globals['_LISTLABELREVIEWSRESPONSE']._serialized_start=2180
-  _globals['_LISTLABELREVIEWSRESPONSE']._serialized_end=2288
-  _globals['_CANCELLABELREVIEWREQUEST']._serialized_start=2290
-  _globals['_CANCELLABELREVIEWREQUEST']._serialized_end=2350
-  _globals['_CANCELLABELREVIEWRESPONSE']._serialized_start=2352
-  _globals['_CANCELLABELREVIEWRESPONSE']._serialized_end=2435
-  _globals['_WATCHLABELREVIEWREQUEST']._serialized_start=2437
-  _globals['_WATCHLABELREVIEWREQUEST']._serialized_end=2500
-  _globals['_WATCHLABELREVIEWRESPONSE']._serialized_start=2502
-  _globals['_WATCHLABELREVIEWRESPONSE']._serialized_end=2584
-  _globals['_LISTLABELSUSPECTSREQUEST']._serialized_start=2586
-  _globals['_LISTLABELSUSPECTSREQUEST']._serialized_end=2686
-  _globals['_LISTLABELSUSPECTSRESPONSE']._serialized_start=2688
-  _globals['_LISTLABELSUSPECTSRESPONSE']._serialized_end=2799
-  _globals['_LABELFIX']._serialized_start=2801
-  _globals['_LABELFIX']._serialized_end=2855
-  _globals['_ACCEPTLABELFIXESREQUEST']._serialized_start=2857
-  _globals['_ACCEPTLABELFIXESREQUEST']._serialized_end=2964
-  _globals['_ACCEPTLABELFIXESRESPONSE']._serialized_start=2967
-  _globals['_ACCEPTLABELFIXESRESPONSE']._serialized_end=3108
+  _globals['_STARTLABELREVIEWREQUEST']._serialized_start=1794
+  _globals['_STARTLABELREVIEWREQUEST']._serialized_end=1945
+  _globals['_STARTLABELREVIEWRESPONSE']._serialized_start=1947
+  _globals['_STARTLABELREVIEWRESPONSE']._serialized_end=2029
+  _globals['_GETLABELREVIEWREQUEST']._serialized_start=2031
+  _globals['_GETLABELREVIEWREQUEST']._serialized_end=2068
+  _globals['_GETLABELREVIEWRESPONSE']._serialized_start=2070
+  _globals['_GETLABELREVIEWRESPONSE']._serialized_end=2150
+  _globals['_LISTLABELREVIEWSREQUEST']._serialized_start=2152
+  _globals['_LISTLABELREVIEWSREQUEST']._serialized_end=2233
+  _globals['_LISTLABELREVIEWSRESPONSE']._serialized_start=2235
+  _globals['_LISTLABELREVIEWSRESPONSE']._serialized_end=2343
+  _globals['_CANCELLABELREVIEWREQUEST']._serialized_start=2345
+  _globals['_CANCELLABELREVIEWREQUEST']._serialized_end=2405
+  _globals['_CANCELLABELREVIEWRESPONSE']._serialized_start=2407
+  _globals['_CANCELLABELREVIEWRESPONSE']._serialized_end=2490
+  _globals['_WATCHLABELREVIEWREQUEST']._serialized_start=2492
+  _globals['_WATCHLABELREVIEWREQUEST']._serialized_end=2555
+  _globals['_WATCHLABELREVIEWRESPONSE']._serialized_start=2557
+  _globals['_WATCHLABELREVIEWRESPONSE']._serialized_end=2639
+  _globals['_LISTLABELSUSPECTSREQUEST']._serialized_start=2641
+  _globals['_LISTLABELSUSPECTSREQUEST']._serialized_end=2741
+  _globals['_LISTLABELSUSPECTSRESPONSE']._serialized_start=2743
+  _globals['_LISTLABELSUSPECTSRESPONSE']._serialized_end=2854
+  _globals['_LABELFIX']._serialized_start=2856
+  _globals['_LABELFIX']._serialized_end=2910
+  _globals['_ACCEPTLABELFIXESREQUEST']._serialized_start=2912
+  _globals['_ACCEPTLABELFIXESREQUEST']._serialized_end=3019
+  _globals['_ACCEPTLABELFIXESRESPONSE']._serialized_start=3022
+  _globals['_ACCEPTLABELFIXESRESPONSE']._serialized_end=3163
 # @@protoc_insertion_point(module_scope)

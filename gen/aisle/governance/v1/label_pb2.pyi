@@ -26,6 +26,12 @@ class LabelMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     LABEL_METHOD_CASCADE: _ClassVar[LabelMethod]
     LABEL_METHOD_DBN: _ClassVar[LabelMethod]
     LABEL_METHOD_OUTCOMES: _ClassVar[LabelMethod]
+
+class LabelReviewOrder(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    LABEL_REVIEW_ORDER_UNSPECIFIED: _ClassVar[LabelReviewOrder]
+    LABEL_REVIEW_ORDER_SURPRISE: _ClassVar[LabelReviewOrder]
+    LABEL_REVIEW_ORDER_RANKING: _ClassVar[LabelReviewOrder]
 LABEL_CONFLICT_UNSPECIFIED: LabelConflict
 LABEL_CONFLICT_MEAN: LabelConflict
 LABEL_CONFLICT_MEDIAN: LabelConflict
@@ -36,6 +42,9 @@ LABEL_METHOD_PBM: LabelMethod
 LABEL_METHOD_CASCADE: LabelMethod
 LABEL_METHOD_DBN: LabelMethod
 LABEL_METHOD_OUTCOMES: LabelMethod
+LABEL_REVIEW_ORDER_UNSPECIFIED: LabelReviewOrder
+LABEL_REVIEW_ORDER_SURPRISE: LabelReviewOrder
+LABEL_REVIEW_ORDER_RANKING: LabelReviewOrder
 
 class LabelBuild(_message.Message):
     __slots__ = ("name", "events_version", "products_version", "method", "governance_run", "label_count", "list_count", "unattributed_event_count", "unknown_product_count", "examination_ratios", "status")
@@ -193,14 +202,16 @@ class WatchLabelBuildResponse(_message.Message):
     def __init__(self, label_build: _Optional[_Union[LabelBuild, _Mapping]] = ...) -> None: ...
 
 class StartLabelReviewRequest(_message.Message):
-    __slots__ = ("dataset_version", "max_suspect_count", "request_id")
+    __slots__ = ("dataset_version", "max_suspect_count", "request_id", "order")
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     MAX_SUSPECT_COUNT_FIELD_NUMBER: _ClassVar[int]
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
+    ORDER_FIELD_NUMBER: _ClassVar[int]
     dataset_version: str
     max_suspect_count: int
     request_id: str
-    def __init__(self, dataset_version: _Optional[str] = ..., max_suspect_count: _Optional[int] = ..., request_id: _Optional[str] = ...) -> None: ...
+    order: LabelReviewOrder
+    def __init__(self, dataset_version: _Optional[str] = ..., max_suspect_count: _Optional[int] = ..., request_id: _Optional[str] = ..., order: _Optional[_Union[LabelReviewOrder, str]] = ...) -> None: ...
 
 class StartLabelReviewResponse(_message.Message):
     __slots__ = ("label_review",)

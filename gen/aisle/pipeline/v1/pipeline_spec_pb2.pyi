@@ -13,12 +13,14 @@ class TaskKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_KIND_UNSPECIFIED: _ClassVar[TaskKind]
     TASK_KIND_SEARCH_RELEVANCE: _ClassVar[TaskKind]
     TASK_KIND_PURCHASE: _ClassVar[TaskKind]
+    TASK_KIND_PAIR_MATCHING: _ClassVar[TaskKind]
 
 class FineTuningMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
     FINE_TUNING_METHOD_UNSPECIFIED: _ClassVar[FineTuningMethod]
     FINE_TUNING_METHOD_LORA: _ClassVar[FineTuningMethod]
     FINE_TUNING_METHOD_FULL: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_FROZEN: _ClassVar[FineTuningMethod]
 
 class GateComparator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -29,9 +31,11 @@ class GateComparator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
 TASK_KIND_UNSPECIFIED: TaskKind
 TASK_KIND_SEARCH_RELEVANCE: TaskKind
 TASK_KIND_PURCHASE: TaskKind
+TASK_KIND_PAIR_MATCHING: TaskKind
 FINE_TUNING_METHOD_UNSPECIFIED: FineTuningMethod
 FINE_TUNING_METHOD_LORA: FineTuningMethod
 FINE_TUNING_METHOD_FULL: FineTuningMethod
+FINE_TUNING_METHOD_FROZEN: FineTuningMethod
 GATE_COMPARATOR_UNSPECIFIED: GateComparator
 GATE_COMPARATOR_ABSOLUTE: GateComparator
 GATE_COMPARATOR_BEATS_CHAMPION: GateComparator

@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from aisle.trainer.v1 import pair_matching_pb2 as aisle_dot_trainer_dot_v1_dot_pair__matching__pb2
 from aisle.trainer.v1 import trainer_service_pb2 as aisle_dot_trainer_dot_v1_dot_trainer__service__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
@@ -78,6 +79,11 @@ class TrainerServiceStub:
                 request_serializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.ReadArtifactRequest.SerializeToString,
                 response_deserializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.ReadArtifactResponse.FromString,
                 _registered_method=True)
+        self.ScorePairs = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/ScorePairs',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer:
@@ -143,6 +149,14 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScorePairs(self, request, context):
+        """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
+        repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -185,6 +199,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.ReadArtifact,
                     request_deserializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.ReadArtifactRequest.FromString,
                     response_serializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.ReadArtifactResponse.SerializeToString,
+            ),
+            'ScorePairs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScorePairs,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -407,6 +426,33 @@ class TrainerService:
             '/aisle.trainer.v1.TrainerService/ReadArtifact',
             aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.ReadArtifactRequest.SerializeToString,
             aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.ReadArtifactResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScorePairs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/ScorePairs',
+            aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.FromString,
             options,
             channel_credentials,
             insecure,

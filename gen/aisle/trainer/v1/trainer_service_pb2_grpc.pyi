@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aisle.trainer.v1 import pair_matching_pb2 as _pair_matching_pb2
 from aisle.trainer.v1 import trainer_service_pb2 as _trainer_service_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
@@ -53,6 +54,10 @@ class TrainerServiceStub:
     """Returns one evaluation."""
     ReadArtifact: _grpc.UnaryStreamMultiCallable[_trainer_service_pb2.ReadArtifactRequest, _trainer_service_pb2.ReadArtifactResponse]
     """Streams a file of a job's bundle in chunks of at most 1 MiB. DATA_LOSS when its digest no longer fits."""
+    ScorePairs: _grpc.UnaryUnaryMultiCallable[_pair_matching_pb2.ScorePairsRequest, _pair_matching_pb2.ScorePairsResponse]
+    """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
+    repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+    """
 
 @_typing.type_check_only
 class TrainerServiceAsyncStub(TrainerServiceStub):
@@ -79,6 +84,10 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """Returns one evaluation."""
     ReadArtifact: _aio.UnaryStreamMultiCallable[_trainer_service_pb2.ReadArtifactRequest, _trainer_service_pb2.ReadArtifactResponse]  # type: ignore[assignment]
     """Streams a file of a job's bundle in chunks of at most 1 MiB. DATA_LOSS when its digest no longer fits."""
+    ScorePairs: _aio.UnaryUnaryMultiCallable[_pair_matching_pb2.ScorePairsRequest, _pair_matching_pb2.ScorePairsResponse]  # type: ignore[assignment]
+    """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
+    repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+    """
 
 class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     """TrainerService trains and evaluates ranking models.
@@ -150,5 +159,15 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_trainer_service_pb2.ReadArtifactResponse], _abc.AsyncIterator[_trainer_service_pb2.ReadArtifactResponse]]:
         """Streams a file of a job's bundle in chunks of at most 1 MiB. DATA_LOSS when its digest no longer fits."""
+
+    @_abc_1.abstractmethod
+    def ScorePairs(
+        self,
+        request: _pair_matching_pb2.ScorePairsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_pair_matching_pb2.ScorePairsResponse, _abc.Awaitable[_pair_matching_pb2.ScorePairsResponse]]:
+        """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
+        repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+        """
 
 def add_TrainerServiceServicer_to_server(servicer: TrainerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

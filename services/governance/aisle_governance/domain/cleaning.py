@@ -33,6 +33,7 @@ OPTIONAL_RULES: dict[DatasetKind, tuple[str, ...]] = {
         "drop_outliers",
         "drop_bots",
     ),
+    DatasetKind.PAIRS: ("repair_cells", "fill_missing_values", "drop_repeated_rows", "drop_outliers"),
 }
 """Rules of each kind that run only when they are asked for (`repair_cells`: when something was learned), in order."""
 

@@ -27,6 +27,7 @@ class DatasetKind(StrEnum):
     JUDGMENTS = "JUDGMENTS"
     ORDERS = "ORDERS"
     USER_EVENTS = "USER_EVENTS"
+    PAIRS = "PAIRS"
 
 
 class ValueType(StrEnum):
@@ -101,6 +102,20 @@ CANONICAL: dict[DatasetKind, tuple[CanonicalColumn, ...]] = {
         CanonicalColumn("query", free_text=True),
         CanonicalColumn("position", _INT),
         CanonicalColumn("attribution_token"),
+    ),
+    DatasetKind.PAIRS: (
+        CanonicalColumn("left_id", is_id=True),
+        CanonicalColumn("left_title", required=True, free_text=True),
+        CanonicalColumn("left_description", free_text=True),
+        CanonicalColumn("left_brand", free_text=True),
+        CanonicalColumn("left_price", _NUM),
+        CanonicalColumn("right_id", is_id=True),
+        CanonicalColumn("right_title", required=True, free_text=True),
+        CanonicalColumn("right_description", free_text=True),
+        CanonicalColumn("right_brand", free_text=True),
+        CanonicalColumn("right_price", _NUM),
+        CanonicalColumn("label", _NUM, required=True),
+        CanonicalColumn("split"),
     ),
 }
 """Columns that a source can feed, in their published order."""
@@ -181,6 +196,15 @@ RULE_NAMES: dict[DatasetKind, tuple[str, ...]] = {
         "drop_repeated_events",
         "times_to_utc",
     ),
+    DatasetKind.PAIRS: (
+        "protect_pii",
+        "drop_exact_duplicates",
+        "repair_text",
+        "normalise_ids",
+        "unify_characters",
+        "drop_missing_required",
+        "drop_unlabelled_pairs",
+    ),
 }
 """The chain of each kind in order; a test holds it against the rules themselves, so that doors can check names without pandas."""
 
@@ -188,7 +212,7 @@ ESSENTIAL_RULES = frozenset({"build_labels", "assign_judgment_ids", "times_to_ut
 """Rules that give columns their published meaning and type; they cannot be left out."""
 
 
-STANDARDISED = frozenset({DatasetKind.PRODUCTS, DatasetKind.JUDGMENTS, DatasetKind.ORDERS, DatasetKind.USER_EVENTS})
+STANDARDISED = frozenset(DatasetKind)
 """Kinds whose rows keep in `_original` what a rule has replaced, as JSON by column."""
 
 

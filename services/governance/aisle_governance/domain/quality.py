@@ -36,6 +36,8 @@ def raw_defects(kind: DatasetKind, mapping: ColumnMapping, frame: pd.DataFrame) 
         defects["repeated_judgment"] = frame.duplicated(["query", "title", "product_id", "rater_id"])
     if kind is DatasetKind.USER_EVENTS:
         defects["repeated_event_id"] = frame["event_id"].duplicated()
+    if kind is DatasetKind.PAIRS:
+        defects["label_neither_0_nor_1"] = ~frame["label"].isin([0.0, 1.0])
     return {name: int(rows.sum()) for name, rows in defects.items()}
 
 

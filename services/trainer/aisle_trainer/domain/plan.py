@@ -22,6 +22,7 @@ class Task(StrEnum):
 
     SEARCH_RELEVANCE = "search_relevance"
     PURCHASE = "purchase"
+    PAIR_MATCHING = "pair_matching"
 
 
 class Method(StrEnum):
@@ -29,10 +30,11 @@ class Method(StrEnum):
 
     LORA = "lora"
     FULL = "full"
+    FROZEN = "frozen"
 
 
-DEFAULT_LEARNING_RATE = {Method.FULL: 2e-4, Method.LORA: 2e-3}
-DEFAULT_MAX_STEPS = {Method.FULL: 120, Method.LORA: 120}
+DEFAULT_LEARNING_RATE = {Method.FULL: 2e-4, Method.LORA: 2e-3, Method.FROZEN: 2e-4}
+DEFAULT_MAX_STEPS = {Method.FULL: 120, Method.LORA: 120, Method.FROZEN: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _check(plan: Plan) -> None:
 def _check_tasks(plan: Plan) -> None:
     if not plan.tasks:
         raise InvalidField("spec.tasks", "names no task", next_step="Name one or two tasks with their datasets.")
+    _check_pair_matching(plan)
     seen: set[Task] = set()
     for index, entry in enumerate(plan.tasks):
         if entry.task in seen:
@@ -157,6 +160,20 @@ def _check_tasks(plan: Plan) -> None:
         if plan.batch_size < (PURCHASE_GROUP if entry.task is Task.PURCHASE else 1) + len(plan.tasks) - 1:
             raise InvalidField("spec.batch_size", f"is too small for these tasks: use at least {PURCHASE_GROUP + 1}")
         seen.add(entry.task)
+
+
+def _check_pair_matching(plan: Plan) -> None:
+    if not plan.has(Task.PAIR_MATCHING):
+        if plan.method is Method.FROZEN:
+            raise InvalidField("spec.method", "trains nothing; only pair matching can do without")
+        return
+    if len(plan.tasks) > 1:
+        raise InvalidField(
+            "spec.tasks", "names pair matching beside another task", next_step="Train it in a job of its own."
+        )
+    for name, value in (("folds", plan.folds), ("label_noise_ratio", plan.label_noise_ratio)):
+        if value:
+            raise InvalidField(f"spec.{name}", "is not for pair matching: leave it at 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +197,16 @@ def _one(task: Task, **values: object) -> Plan:
 
 _DEMO = {"batch_size": 40, "max_tokens": 48, "eval_every_steps": 30}
 RECIPES: tuple[Recipe, ...] = (
+    Recipe(
+        "match-frozen",
+        "Which records name the same product: trees over text, facts, rivals and the encoder as it is. The cheapest.",
+        _one(Task.PAIR_MATCHING, method=Method.FROZEN),
+    ),
+    Recipe(
+        "match-full",
+        "The same, and every weight of the encoder trained to read both records together; costs more, worth untested.",
+        _one(Task.PAIR_MATCHING, method=Method.FULL, max_steps=240, batch_size=24, eval_every_steps=60),
+    ),
     Recipe(
         "purchase-full",
         "Every weight, purchase only.",

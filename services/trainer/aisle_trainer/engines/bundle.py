@@ -3,7 +3,7 @@
 import hashlib
 import json
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -269,10 +269,11 @@ def _golden_recommend(purchase: PurchaseTask, ranker: OnnxModel) -> list[dict[st
 
 def write_manifest(folder: Path, facts: BundleFacts) -> list[BundleFile]:
     """Digest every file of `folder`, write the manifest beside them and return all, the manifest last."""
-    files = list(_digested(sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)))
+    paths = sorted(path for path in folder.iterdir() if path.is_file() and path.name != MANIFEST)
+    files = [digested(path) for path in paths]
     manifest = json.dumps(build_manifest(facts, files), indent=1, sort_keys=True)
     (folder / MANIFEST).write_text(manifest)
-    return [*files, *_digested([folder / MANIFEST])]
+    return [*files, digested(folder / MANIFEST)]
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
@@ -280,7 +281,7 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
     path.write_text(json.dumps(value, indent=1))
 
 
-def _digested(paths: Iterable[Path]) -> Iterable[BundleFile]:
-    for path in paths:
-        with path.open("rb") as file:
-            yield BundleFile(path.name, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)
+def digested(path: Path) -> BundleFile:
+    """Return a file by its content."""
+    with path.open("rb") as file:
+        return BundleFile(path.name, hashlib.file_digest(file, "sha256").hexdigest(), path.stat().st_size)

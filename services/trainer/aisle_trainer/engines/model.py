@@ -11,8 +11,9 @@ from aisle_trainer.domain.plan import Method, Plan, Task
 from aisle_trainer.engines.encoder import Encoded, masked_mean
 from aisle_trainer.errors import InvalidField
 
-HEAD_OF_TASK = {Task.SEARCH_RELEVANCE: "relevance", Task.PURCHASE: "purchase"}
-HEAD_LEARNING_RATE_FACTOR = {Method.FULL: 5.0, Method.LORA: 1.0}
+HEAD_OF_TASK = {Task.SEARCH_RELEVANCE: "relevance", Task.PURCHASE: "purchase", Task.PAIR_MATCHING: "relevance"}
+"""Pair matching is trained alone and borrows a head, so that every trunk has one signature."""
+HEAD_LEARNING_RATE_FACTOR = {Method.FULL: 5.0, Method.LORA: 1.0, Method.FROZEN: 1.0}
 """New heads learn faster than trained weights."""
 _SCALE, _BIAS = 8.0, -3.2
 _PRODUCT_FACTOR, _DIFFERENCE_FACTOR = 20.0, 5.0

@@ -21,7 +21,7 @@ from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.recommend import RERANK_TOP
 from aisle_trainer.domain.report import Outcome
-from aisle_trainer.engines import bundle, export, purchase_data, search_data
+from aisle_trainer.engines import bundle, export, pair_data, purchase_data, search_data
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
@@ -32,6 +32,7 @@ from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop, Traini
 COLUMNS: dict[Task, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Task.SEARCH_RELEVANCE: (search_data.COLUMNS, ("label_weight",)),
     Task.PURCHASE: (purchase_data.COLUMNS, ()),
+    Task.PAIR_MATCHING: (pair_data.COLUMNS, pair_data.MORE_COLUMNS),
 }
 """Columns that a task needs, and those that it reads where they exist."""
 _PROBE_PAIRS = 24
@@ -80,7 +81,9 @@ _TRACED = {
 
 
 @dataclass(slots=True)
-class _Clock:
+class Clock:
+    """Wall seconds per phase; phases that have a span are traced."""
+
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
@@ -104,7 +107,7 @@ class JobRun:
         """Check the data and load the base model; raises what is wrong with either."""
         torch.set_num_threads(around.threads)
         self._plan, self._datasets, self._around = plan, datasets, around
-        self._clock = _Clock()
+        self._clock = Clock()
         with self._clock.phase("prepare"):
             self._base = find_base_model(plan.base_model, around.base_models_dir)
             self._tokenizer = load_tokenizer(self._base, plan.max_tokens)

@@ -99,7 +99,8 @@ class Rows:
         if existing and (missing := [name for name in needed if name not in existing]):
             raise WrongColumns(
                 f"The dataset version lacks the columns {', '.join(missing)}.",
-                next_step="Name a dataset whose kind fits the task: judgments for search relevance, orders for purchase.",
+                next_step="Name a dataset whose kind fits the task: judgments for search relevance, orders for purchase, "
+                "pairs for pair matching.",
                 facts={"dataset_version": version.name, "missing": ", ".join(missing)},
             )
         columns = [*needed, *(name for name in wanted if name in existing)]

@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+SURPRISE, RANKING = "SURPRISE", "RANKING"
+"""Orders of a label review: the likeliest mistakes first, or those that cost a ranking most."""
+
 
 @dataclass(frozen=True, slots=True)
 class LabelBuild:

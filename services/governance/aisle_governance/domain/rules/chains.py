@@ -39,6 +39,7 @@ from aisle_governance.domain.rules.judgments import (
     MergeRepeatedJudgments,
 )
 from aisle_governance.domain.rules.optional import with_optional
+from aisle_governance.domain.rules.pairs import DropUnlabelledPairs
 from aisle_governance.domain.rules.released import excuse
 from aisle_governance.domain.rules.standard_rules import (
     convert_prices,
@@ -113,6 +114,8 @@ def _all_rules(
             return [*first, *once, *product_rules(mapping)]
         case DatasetKind.USER_EVENTS:
             return [*first, required, DropRepeatedEvents(), TimesToUtc("event_time", mapping.time_zone)]
+        case DatasetKind.PAIRS:
+            return [*first, required, DropUnlabelledPairs()]
 
 
 def rule_set_hash(chain: list[Rule]) -> str:
