@@ -20,10 +20,12 @@ __all__ = [
     "FailedPrecondition",
     "InvalidField",
     "InvalidLabels",
+    "MethodUnsupported",
     "NotFound",
     "SingleClassLabels",
     "TooFewUnits",
     "TrainingDiverged",
+    "TrainingOutOfMemory",
     "Unavailable",
     "WrongColumns",
 ]
@@ -75,6 +77,18 @@ class TrainingDiverged(FailedPrecondition):
     """The loss is no longer a number."""
 
     reason = "TRAINING_DIVERGED"
+
+
+class MethodUnsupported(FailedPrecondition):
+    """The base model has no place for the fine-tuning method."""
+
+    reason = "METHOD_UNSUPPORTED"
+
+
+class TrainingOutOfMemory(FailedPrecondition):
+    """Not even one pair at a time fits into the memory of the job."""
+
+    reason = "TRAINING_OUT_OF_MEMORY"
 
 
 class CheckpointDamaged(DataLoss):

@@ -53,6 +53,10 @@ class TrainerServiceStub:
     """Returns one evaluation."""
     ReadArtifact: _grpc.UnaryStreamMultiCallable[_trainer_service_pb2.ReadArtifactRequest, _trainer_service_pb2.ReadArtifactResponse]
     """Streams a file of a job's bundle in chunks of at most 1 MiB. DATA_LOSS when its digest no longer fits."""
+    CompareTrainingJobs: _grpc.UnaryUnaryMultiCallable[_trainer_service_pb2.CompareTrainingJobsRequest, _trainer_service_pb2.CompareTrainingJobsResponse]
+    """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+    they were judged on different data.
+    """
 
 @_typing.type_check_only
 class TrainerServiceAsyncStub(TrainerServiceStub):
@@ -79,6 +83,10 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """Returns one evaluation."""
     ReadArtifact: _aio.UnaryStreamMultiCallable[_trainer_service_pb2.ReadArtifactRequest, _trainer_service_pb2.ReadArtifactResponse]  # type: ignore[assignment]
     """Streams a file of a job's bundle in chunks of at most 1 MiB. DATA_LOSS when its digest no longer fits."""
+    CompareTrainingJobs: _aio.UnaryUnaryMultiCallable[_trainer_service_pb2.CompareTrainingJobsRequest, _trainer_service_pb2.CompareTrainingJobsResponse]  # type: ignore[assignment]
+    """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+    they were judged on different data.
+    """
 
 class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     """TrainerService trains and evaluates ranking models.
@@ -150,5 +158,15 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_trainer_service_pb2.ReadArtifactResponse], _abc.AsyncIterator[_trainer_service_pb2.ReadArtifactResponse]]:
         """Streams a file of a job's bundle in chunks of at most 1 MiB. DATA_LOSS when its digest no longer fits."""
+
+    @_abc_1.abstractmethod
+    def CompareTrainingJobs(
+        self,
+        request: _trainer_service_pb2.CompareTrainingJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_service_pb2.CompareTrainingJobsResponse, _abc.Awaitable[_trainer_service_pb2.CompareTrainingJobsResponse]]:
+        """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+        they were judged on different data.
+        """
 
 def add_TrainerServiceServicer_to_server(servicer: TrainerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

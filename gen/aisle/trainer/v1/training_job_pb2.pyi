@@ -1,6 +1,7 @@
 import datetime
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
+from aisle.trainer.v1 import training_report_pb2 as _training_report_pb2
 from aisle.type.v1 import job_pb2 as _job_pb2
 from aisle.type.v1 import metric_pb2 as _metric_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -13,7 +14,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrainingJob(_message.Message):
-    __slots__ = ("name", "spec", "dataset_versions", "pipeline_run", "study", "status", "step_count", "max_steps", "training_loss", "validations", "evaluation", "artifacts", "checkpoint_step")
+    __slots__ = ("name", "spec", "dataset_versions", "pipeline_run", "study", "status", "step_count", "max_steps", "training_loss", "validations", "evaluation", "artifacts", "checkpoint_step", "report")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSIONS_FIELD_NUMBER: _ClassVar[int]
@@ -27,6 +28,7 @@ class TrainingJob(_message.Message):
     EVALUATION_FIELD_NUMBER: _ClassVar[int]
     ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_STEP_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     name: str
     spec: _pipeline_spec_pb2.TrainingSpec
     dataset_versions: _containers.RepeatedScalarFieldContainer[str]
@@ -40,7 +42,8 @@ class TrainingJob(_message.Message):
     evaluation: str
     artifacts: _containers.RepeatedCompositeFieldContainer[Artifact]
     checkpoint_step: int
-    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., study: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., step_count: _Optional[int] = ..., max_steps: _Optional[int] = ..., training_loss: _Optional[float] = ..., validations: _Optional[_Iterable[_Union[ValidationPoint, _Mapping]]] = ..., evaluation: _Optional[str] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., checkpoint_step: _Optional[int] = ...) -> None: ...
+    report: _training_report_pb2.TrainingReport
+    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., study: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., step_count: _Optional[int] = ..., max_steps: _Optional[int] = ..., training_loss: _Optional[float] = ..., validations: _Optional[_Iterable[_Union[ValidationPoint, _Mapping]]] = ..., evaluation: _Optional[str] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., checkpoint_step: _Optional[int] = ..., report: _Optional[_Union[_training_report_pb2.TrainingReport, _Mapping]] = ...) -> None: ...
 
 class ValidationPoint(_message.Message):
     __slots__ = ("step", "score", "tasks")

@@ -1,9 +1,18 @@
 """What a training job is asked to do, with defaults filled in and limits checked."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from aisle_trainer.domain.engine import Engine, completed_engine
+from aisle_trainer.domain.methods import (
+    DEFAULT_LEARNING_RATE,
+    DEFAULT_MAX_STEPS,
+    Method,
+    Parameters,
+    check_parameters,
+    completed_parameters,
+)
 from aisle_trainer.errors import InvalidField
 
 DEFAULT_BASE_MODEL = "all-MiniLM-L6-v2"
@@ -22,17 +31,6 @@ class Task(StrEnum):
 
     SEARCH_RELEVANCE = "search_relevance"
     PURCHASE = "purchase"
-
-
-class Method(StrEnum):
-    """Which weights of the trunk are trained."""
-
-    LORA = "lora"
-    FULL = "full"
-
-
-DEFAULT_LEARNING_RATE = {Method.FULL: 2e-4, Method.LORA: 2e-3}
-DEFAULT_MAX_STEPS = {Method.FULL: 120, Method.LORA: 120}
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +68,9 @@ class Plan:
     skip_export: bool = False
     folds: int = 0
     """Models that are trained beside the final one, each without a part of the queries; 0 holds queries back instead."""
+    tuning: Parameters = None
+    """Parameters of the method; None asks for its defaults."""
+    engine: Engine = field(default_factory=Engine)
 
     def has(self, task: Task) -> bool:
         """Say whether the plan trains `task`."""
@@ -93,6 +94,7 @@ class Plan:
 def completed(plan: Plan) -> Plan:
     """Return `plan` with defaults in place of zeros; raises InvalidField with the path of the first field that cannot be."""
     steps = plan.max_steps or DEFAULT_MAX_STEPS[plan.method]
+    rank = plan.lora_rank or DEFAULT_LORA_RANK
     full = replace(
         plan,
         base_model=plan.base_model or DEFAULT_BASE_MODEL,
@@ -101,9 +103,11 @@ def completed(plan: Plan) -> Plan:
         max_steps=steps,
         eval_every_steps=plan.eval_every_steps or max(1, steps // DEFAULT_VALIDATIONS),
         patience=plan.patience or DEFAULT_PATIENCE,
-        lora_rank=plan.lora_rank or DEFAULT_LORA_RANK,
+        lora_rank=rank,
         max_tokens=plan.max_tokens or DEFAULT_MAX_TOKENS,
         tasks=tuple(replace(task, weight=task.weight or 1.0) for task in plan.tasks),
+        tuning=completed_parameters(plan.method, plan.tuning, rank),
+        engine=completed_engine(plan.engine),
     )
     _check(full)
     return full
@@ -113,12 +117,14 @@ _BASE_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 
 
 def _check(plan: Plan) -> None:
+    if plan.engine.gradient_checkpointing and plan.method is Method.PREFIX:
+        raise InvalidField("spec.engine.gradient_checkpointing", "cannot be used with prefix-tuning")
     if not _BASE_MODEL.fullmatch(plan.base_model):
         raise InvalidField("spec.base_model", "is not the name of a base model")
     _check_tasks(plan)
     if plan.folds and not MIN_FOLDS <= plan.folds <= MAX_FOLDS:
         raise InvalidField("spec.folds", f"must be 0 or from {MIN_FOLDS} to {MAX_FOLDS}")
-    for field, value, low, high in (
+    for name, value, low, high in (
         ("learning_rate", plan.learning_rate, 0.0, 0.1),
         ("batch_size", plan.batch_size, 1, 1024),
         ("max_steps", plan.max_steps, 1, MAX_STEPS_LIMIT),
@@ -130,7 +136,8 @@ def _check(plan: Plan) -> None:
         ("label_noise_ratio", plan.label_noise_ratio, 0.0, 1.0),
     ):
         if not low <= value <= high:
-            raise InvalidField(f"spec.{field}", f"must be from {low} to {high}")
+            raise InvalidField(f"spec.{name}", f"must be from {low} to {high}")
+    check_parameters(plan.method, plan.tuning, plan.lora_rank)
 
 
 def _check_tasks(plan: Plan) -> None:

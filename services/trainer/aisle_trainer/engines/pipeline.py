@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from aisle_runtime import telemetry
 
 from aisle_trainer import telemetry as names
 from aisle_trainer.domain.effort import effort_of
+from aisle_trainer.domain.engine import Precision
 from aisle_trainer.domain.manifest import BundleFacts
+from aisle_trainer.domain.methods import UNMERGEABLE, Method
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.recommend import RERANK_TOP
@@ -144,6 +146,7 @@ class JobRun:
         if self._search is not None and plan.folds and not plan.skip_export and not around.stop():
             self._train_folds(self._search)
         outcome = Outcome(loop.step, loop.loss, loop.checkpoint_step, loop.validations, seconds=self._clock.seconds)
+        outcome.cost = loop.cost
         if plan.skip_export or around.stop():
             return outcome, None
         folder = self._evaluate_and_export(loop.model, outcome)
@@ -159,7 +162,9 @@ class JobRun:
 
     def _loop(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
         model = RankingModel(trunk, self._plan)
-        model.bf16 = self._bf16
+        wanted = self._plan.engine.precision
+        model.bf16 = self._bf16 if wanted is Precision.SETTING else wanted is Precision.BFLOAT16
+        model.fp16 = wanted is Precision.FLOAT16
         versions = "|".join(f"{kind}={found.version}" for kind, found in sorted(self._datasets.items()))
         digest = hashlib.sha256(f"{self._base.digest}|{versions}|{name}".encode()).hexdigest()
         return TrainingLoop(model, self._plan, sets, self._around.workdir / name, digest, hooks)
@@ -224,12 +229,13 @@ class JobRun:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         merged = model.merged()
-        merged.bf16 = False
-        bones = export.skeleton(ExportModel(merged), (base.folder / "config.json").read_text(), around.cache_dir)
+        merged.bf16 = merged.fp16 = False
+        config, own = (base.folder / "config.json").read_text(), self._graph_parts()
+        bones = export.skeleton(ExportModel(merged), config + own, around.cache_dir)
         pairs = self._probe_texts()
         probe = encode(self._tokenizer, pairs)
         parity = bundle.export_ranker(merged, bones, probe, folder, around.threads)
-        parity |= self._embedder(bones, [second for _, second in pairs], folder)
+        parity |= self._embedder(None if own else bones, [second for _, second in pairs], folder)
         if self._search is not None:
             parity |= self._int8_loss(folder, validation_logits)
         self._tokenizer.no_truncation()
@@ -241,14 +247,24 @@ class JobRun:
         bundle.write_json(folder / "golden.json", requests)
         return graphs
 
+    def _graph_parts(self) -> str:
+        """Say which parts of the method stay in the ranker's graph; "" when all are folded into the trunk."""
+        return f"|{self._plan.method}={self._plan.tuning}" if self._plan.method in UNMERGEABLE else ""
+
     def _probe_texts(self) -> list[tuple[str, str]]:
         texts = [pair for task in self._tasks.values() for pair in task.probe_texts(_PROBE_PAIRS // len(self._tasks))]
         return texts[:_PROBE_PAIRS]
 
-    def _embedder(self, bones: export.Skeleton, texts: list[str], folder: Path) -> dict[str, float]:
-        """Put the frozen encoder's graphs into `folder` and compare them with the encoder."""
-        fresh = RankingModel(load_trunk(self._base), self._plan).merged()
-        wrapper = ExportModel(fresh).eval()
+    def _embedder(self, bones: export.Skeleton | None, texts: list[str], folder: Path) -> dict[str, float]:
+        """Put the frozen encoder's graphs into `folder` and compare them with the encoder.
+
+        `bones` is the traced graph of the bare trunk; None when the ranker's graph holds more than that.
+        """
+        plain = replace(self._plan, method=Method.FULL, tuning=None)
+        wrapper = ExportModel(RankingModel(load_trunk(self._base), plain)).eval()
+        if bones is None:
+            config = (self._base.folder / "config.json").read_text()
+            bones = export.skeleton(wrapper, config, self._around.cache_dir)
         graphs = bundle.export_embedder(self._base, bones, dict(wrapper.named_parameters()), self._around.cache_dir)
         probe = encode(self._tokenizer, texts)
         with torch.inference_mode():
