@@ -84,7 +84,11 @@ def training_job(body: bytes, record: JobRecord) -> pb.TrainingJob:
 
 def recipe(entry: Recipe) -> pb.Recipe:
     """Write a recipe."""
-    return pb.Recipe(recipe_id=entry.recipe_id, description=entry.description, spec=spec_from_plan(entry.plan))
+    spec = spec_from_plan(entry.plan)
+    # Parameters at their defaults stay open, so that another method or rank on top of the recipe gets its own.
+    spec.ClearField("fine_tuning")
+    spec.ClearField("engine")
+    return pb.Recipe(recipe_id=entry.recipe_id, description=entry.description, spec=spec)
 
 
 def recipe_matches(entry: Recipe, kind: spec_pb.TaskKind) -> bool:

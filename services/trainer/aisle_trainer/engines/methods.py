@@ -211,10 +211,6 @@ class TokenTunedTrunk(nn.Module):
         ).last_hidden_state
         return SimpleNamespace(last_hidden_state=hidden[:, self.count :])
 
-    def gradient_checkpointing_enable(self, **options: Any) -> None:
-        """Let the trunk compute activations again on the way back."""
-        self.tuned.get_base_model().gradient_checkpointing_enable(**options)
-
 
 def _with_tokens(trunk: nn.Module, method: Method, count: int) -> nn.Module:
     from peft import PrefixTuningConfig, PromptTuningConfig, TaskType

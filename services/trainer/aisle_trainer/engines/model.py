@@ -55,7 +55,7 @@ class RankingModel(nn.Module):
         self.method = plan.method
         self.trunk = methods.attach(trunk, plan)
         if plan.engine.gradient_checkpointing:
-            self.trunk.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})  # type: ignore[operator]
+            trunk.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
         self.heads = nn.ModuleDict({name: Head(self.dim) for name in HEAD_OF_TASK.values()})
         for task, name in HEAD_OF_TASK.items():
             self.heads[name].requires_grad_(plan.has(task))

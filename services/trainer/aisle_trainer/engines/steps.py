@@ -83,7 +83,7 @@ class Stepper:
 
     def _logits(self, task: Task, encoded: Encoded, rows: Ints, part: Ints) -> Tensor:
         """Return logits of `rows[part]`, (part,), passed through in buckets of like length."""
-        buckets = length_buckets(encoded.lengths[rows[part]])
+        buckets = length_buckets(encoded.lengths[rows[part]], BUCKET_COST)
         found = [self.model.logits(task, *encoded.tensors(rows[part[bucket]])) for bucket in buckets]
         if len(found) == 1:
             return found[0]
@@ -100,7 +100,7 @@ class Stepper:
         return self.replicas.sum(others).index_copy(0, at, own)
 
 
-def length_buckets(lengths: Ints, cost: int = BUCKET_COST) -> list[Ints]:
+def length_buckets(lengths: Ints, cost: int) -> list[Ints]:
     """Return rows 0..n-1 in buckets such that padded tokens plus `cost` per bucket are fewest; one where nothing is gained."""
     rounded = -(-lengths // _LENGTH_STEP) * _LENGTH_STEP
     values, counts = np.unique(rounded, return_counts=True)
