@@ -22,6 +22,7 @@ __all__ = [
     "InvalidLabels",
     "MethodUnsupported",
     "NotFound",
+    "ReplicaLost",
     "SingleClassLabels",
     "TooFewUnits",
     "TrainingDiverged",
@@ -89,6 +90,12 @@ class TrainingOutOfMemory(FailedPrecondition):
     """Not even one pair at a time fits into the memory of the job."""
 
     reason = "TRAINING_OUT_OF_MEMORY"
+
+
+class ReplicaLost(FailedPrecondition):
+    """A process that helped with the training ended before its time."""
+
+    reason = "TRAINING_REPLICA_LOST"
 
 
 class CheckpointDamaged(DataLoss):

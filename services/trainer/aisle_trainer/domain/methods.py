@@ -1,7 +1,4 @@
-"""Ways to fine-tune a trunk: what each is called, what it may be given, and what it starts from.
-
-Defaults of learning rates were chosen on validation queries of product search; see `benchmarks/trainer/peft.py`.
-"""
+"""Ways to fine-tune a trunk: what each is called, what it may be given, and what it starts from."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
@@ -88,24 +85,25 @@ DEFAULT_LEARNING_RATE = {
     Method.FULL: 2e-4,
     Method.LORA: 2e-3,
     Method.DORA: 2e-3,
-    Method.ADALORA: 5e-3,
-    Method.BOTTLENECK: 2e-3,
-    Method.BITFIT: 2e-3,
-    Method.IA3: 1e-2,
-    Method.PREFIX: 1e-2,
-    Method.PROMPT: 1e-2,
+    Method.ADALORA: 1e-2,
+    Method.BOTTLENECK: 3e-3,
+    Method.BITFIT: 3e-3,
+    Method.IA3: 2e-2,
+    Method.PREFIX: 3e-2,
+    Method.PROMPT: 3e-2,
 }
+"""Methods that change little per parameter (AdaLoRA, IA3, prefix, prompt) need higher rates to get as far in as many steps."""
 DEFAULT_MAX_STEPS = dict.fromkeys(Method, 120)
 HEAD_LEARNING_RATE_FACTOR = {
     Method.FULL: 5.0,
     Method.LORA: 1.0,
     Method.DORA: 1.0,
-    Method.ADALORA: 0.4,
-    Method.BOTTLENECK: 1.0,
-    Method.BITFIT: 1.0,
-    Method.IA3: 0.2,
-    Method.PREFIX: 0.2,
-    Method.PROMPT: 0.2,
+    Method.ADALORA: 0.2,
+    Method.BOTTLENECK: 0.7,
+    Method.BITFIT: 0.7,
+    Method.IA3: 0.1,
+    Method.PREFIX: 0.07,
+    Method.PROMPT: 0.07,
 }
 """New heads learn faster than trained weights; the same few thousandths whatever the method's own rate."""
 UNMERGEABLE = frozenset({Method.BOTTLENECK, Method.PREFIX, Method.PROMPT})

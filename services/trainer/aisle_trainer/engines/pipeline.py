@@ -27,6 +27,7 @@ from aisle_trainer.engines import bundle, export, purchase_data, search_data
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
+from aisle_trainer.engines.parallel import ReplicaWork, together
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, HISTORY_SEPARATOR, PurchaseTask
 from aisle_trainer.engines.search_task import SearchTask
 from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop, TrainingSet
@@ -66,6 +67,8 @@ class Surroundings:
     """Is told (ratio, phase, progress)."""
     stop: Callable[[], bool]
     """Says whether the job was cancelled."""
+    processes: int = 1
+    """Processes that share the pairs of every step."""
 
 
 _TRACED = {
@@ -156,18 +159,22 @@ class JobRun:
         with self._clock.phase("train"):
             sets = {kind: task.training_set() for kind, task in self._tasks.items()}
             hooks = Hooks(self._validate, self._report_step, self._around.stop)
-            loop = self._loop(self._trunk, sets, "checkpoints", hooks)
-            loop.run()
-        return loop
+            return self._trained(self._trunk, sets, "checkpoints", hooks)
 
-    def _loop(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
+    def _trained(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
+        """Run a training loop to its end, with as many processes as are configured."""
         model = RankingModel(trunk, self._plan)
         wanted = self._plan.engine.precision
         model.bf16 = self._bf16 if wanted is Precision.SETTING else wanted is Precision.BFLOAT16
         model.fp16 = wanted is Precision.FLOAT16
         versions = "|".join(f"{kind}={found.version}" for kind, found in sorted(self._datasets.items()))
         digest = hashlib.sha256(f"{self._base.digest}|{versions}|{name}".encode()).hexdigest()
-        return TrainingLoop(model, self._plan, sets, self._around.workdir / name, digest, hooks)
+        folder, around = self._around.workdir / name, self._around
+        work = ReplicaWork(self._plan, self._base, sets, folder, digest, around.threads, model.bf16, model.fp16)
+        with together(around.processes, around.workdir, work) as replicas:
+            loop = TrainingLoop(model, self._plan, sets, folder, digest, hooks, replicas)
+            loop.run()
+        return loop
 
     def _train_folds(self, search: SearchTask) -> None:
         """Train a model without each fold of the queries and score the fold's pairs with it.
@@ -183,8 +190,7 @@ class JobRun:
                 sets[search.task] = search.training_set(without_fold=number)
                 report = partial(self._report_fold, number)
                 hooks = Hooks(lambda _: {}, report, self._around.stop)
-                loop = self._loop(load_trunk(self._base), sets, f"checkpoints-fold-{number}", hooks)
-                loop.run()
+                loop = self._trained(load_trunk(self._base), sets, f"checkpoints-fold-{number}", hooks)
                 if self._around.stop():
                     return
                 held = rows[folds == number]
