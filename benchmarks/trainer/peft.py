@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks.figures import Row
 
-SEED, STEPS, RANK = 7, 60, 8
+SEED, STEPS, RANK = 7, 120, 8
 METHODS = ("full", "lora", "bottleneck", "adalora", "dora", "bitfit", "ia3", "prefix", "prompt")
 THREADS = 1
 
@@ -52,7 +52,7 @@ def one(method: str, learning_rate: float = 0.0, steps: int = STEPS, judged: boo
             method=Method(method),
             learning_rate=learning_rate,
             max_steps=steps,
-            eval_every_steps=steps // 3,
+            eval_every_steps=max(1, steps // 6),
             patience=6,
             max_tokens=32,
             lora_rank=RANK,
