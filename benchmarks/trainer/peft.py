@@ -54,7 +54,7 @@ def one(method: str, learning_rate: float = 0.0, steps: int = STEPS, judged: boo
             max_steps=steps,
             eval_every_steps=max(1, steps // 6),
             patience=6,
-            max_tokens=32,
+            max_tokens=48,
             lora_rank=RANK,
             seed=SEED,
             tuning=tuning,
@@ -127,7 +127,7 @@ def peft_table() -> Row:
         upper=gap.upper,
         unit=f"NDCG@10 of {best} minus full fine-tuning, paired over {int(usable.sum())} queries",
         protocol=(
-            f"crowdflower_search titles, {SPLIT}; {STEPS} steps of 32 pairs, 32 tokens, rank {RANK} on queries, keys and values, "
+            f"crowdflower_search titles, {SPLIT}; {STEPS} steps of 32 pairs, 48 tokens, rank {RANK} on queries, keys and values, "
             f"bottleneck width 12, rates are the defaults, best weights by validation; of lora, adalora and bottleneck with at most "
             f"2 % trained the one best on validation; bfloat16 {found['full']['bfloat16']}, {THREADS} thread. "
             + "; ".join(lines)

@@ -77,6 +77,14 @@ def _peft(trunk: nn.Module, config: Any) -> Any:
         return get_peft_model(trunk, config, adapter_name=ADAPTER)
 
 
+def add_low_rank(trunk: Any, name: str, plan: Plan) -> None:
+    """Put a further LoRA or DoRA adapter beside the first; which one answers is chosen by `set_adapter`."""
+    assert isinstance(plan.tuning, LowRank)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        trunk.add_adapter(name, _lora(plan.tuning, plan))
+
+
 def _module(adapted: Any) -> nn.Module:
     assert isinstance(adapted, nn.Module)
     return adapted
