@@ -27,7 +27,7 @@ from aisle_trainer.engines.training import Hooks, TrainingLoop, TrainingSet, _Ob
 from benchmarks.figures import Row
 from benchmarks.trainer.crowdflower import rows
 
-SEED, BATCH, STEPS, ROUNDS, TOKENS = 7, 32, 3, 2, 256
+SEED, BATCH, STEPS, ROUNDS, TOKENS = 7, 32, 2, 2, 256
 TASK = Task.SEARCH_RELEVANCE
 
 
