@@ -19,7 +19,7 @@ from aisle_trainer.engines.replicas import ALONE, Replicas
 
 Ints = NDArray[np.int64]
 BUCKET_COST = 128
-"""What one more pass through the model costs, in tokens: it adds up the gradients of all trained weights once more. Measured on MiniLM."""
+"""What one more pass through the model costs, in tokens: it adds up all gradients once more. Measured on MiniLM."""
 _LENGTH_STEP = 4
 """Lengths are rounded up to this before buckets are cut."""
 
