@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from aisle_trainer.domain.methods import Method
-from aisle_trainer.engines.parallel import together
+from aisle_trainer.engines.parallel import despite_losses, together
 from aisle_trainer.engines.replicas import Replicas
 from aisle_trainer.engines.training import TrainingLoop
 from aisle_trainer.errors import ReplicaLost
@@ -22,12 +22,16 @@ class Work:
         joined(self.folder, replicas).run()
 
 
-class Dying(Work):
-    """Leaves after the first exchange."""
+class DiesOnce(Work):
+    """Leaves after the first exchange, but only the first time."""
 
     def __call__(self, replicas: Replicas) -> None:
-        replicas.agreed(False)
-        os._exit(3)
+        marker = self.folder.with_suffix(".died")
+        if not marker.exists():
+            marker.touch()
+            replicas.agreed(False)
+            os._exit(3)
+        super().__call__(replicas)
 
 
 def fresh(folder: Path) -> TrainingLoop:
@@ -42,24 +46,42 @@ def joined(folder: Path, replicas: Replicas) -> TrainingLoop:
     return run
 
 
-def test_two_processes_train_what_one_trains_and_a_dead_one_is_named(tmp_path: Path) -> None:
+def test_two_processes_train_what_one_trains_even_when_one_dies(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     from test_methods_training import everything
 
-    alone = fresh(tmp_path / "alone")
+    alone, folder = fresh(tmp_path / "alone"), tmp_path / "two" / "checkpoints"
     expected = everything(alone)
-    with together(2, tmp_path / "two", Work(tmp_path / "two" / "checkpoints")) as replicas:
-        assert replicas.size == 2
-        run = joined(tmp_path / "two" / "checkpoints", replicas)
-        found = everything(run)
+
+    def train(attempt: int) -> TrainingLoop:
+        with together(2, tmp_path / "two", DiesOnce(folder)) as replicas:
+            assert replicas.size == 2
+            run = joined(folder, replicas)
+            run.run()
+        assert attempt == 1
+        return run
+
+    run = despite_losses(train)
+    found = everything(run)
+    assert "a helper of the training died" in caplog.text
     assert run.losses == pytest.approx(alone.losses, rel=1e-4)
     weights = [name for name in expected if name.startswith(("trunk.", "heads."))]
     assert all(torch.allclose(found[name], expected[name], atol=1e-4) for name in weights)
     assert run.cost.rank_budget == alone.cost.rank_budget
     assert not list((tmp_path / "two").glob("replicas-*"))
-    with pytest.raises(ReplicaLost) as caught:
-        with together(2, tmp_path / "dead", Dying(tmp_path / "dead" / "checkpoints")) as replicas:
-            joined(tmp_path / "dead" / "checkpoints", replicas).run()
-    assert caught.value.facts["exit_code"] == "3"
+
+
+def test_helpers_that_always_die_end_the_job() -> None:
+    tried = []
+
+    def train(attempt: int) -> TrainingLoop:
+        tried.append(attempt)
+        raise ReplicaLost("It died.", facts={"exit_code": "3"})
+
+    with pytest.raises(ReplicaLost):
+        despite_losses(train)
+    assert tried == [0, 1, 2]
 
 
 def test_every_pair_has_one_process() -> None:

@@ -5,6 +5,7 @@ every step and leave when it does.
 """
 
 import contextlib
+import logging
 import multiprocessing
 import sys
 import uuid
@@ -23,6 +24,8 @@ from aisle_trainer.engines.replicas import ALONE, Replicas
 from aisle_trainer.engines.training import Hooks, TrainingLoop, TrainingSet
 from aisle_trainer.errors import ReplicaLost
 
+ATTEMPTS = 3
+_log = logging.getLogger(__name__)
 _PATIENCE = timedelta(minutes=10)
 """Longest time that one process waits for the others: a validation of the first must fit into it."""
 _FAREWELL_SECONDS = 10.0
@@ -68,6 +71,16 @@ def together(size: int, folder: Path, work: Callable[[Replicas], None]) -> Itera
                 process.kill()
                 process.join()
         store.unlink(missing_ok=True)
+
+
+def despite_losses(train: Callable[[int], TrainingLoop]) -> TrainingLoop:
+    """Return what `train(attempt)` returns, called again (it takes up its checkpoint) when a helper died, `ATTEMPTS` times at most."""
+    for attempt in range(ATTEMPTS - 1):
+        try:
+            return train(attempt)
+        except ReplicaLost as error:
+            _log.warning("a helper of the training died; it goes on from its checkpoint", extra={"fields": error.facts})
+    return train(ATTEMPTS - 1)
 
 
 def _join(rank: int, size: int, store: Path) -> None:

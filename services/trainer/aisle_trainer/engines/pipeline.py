@@ -27,7 +27,7 @@ from aisle_trainer.engines import bundle, export, purchase_data, search_data
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
-from aisle_trainer.engines.parallel import ReplicaWork, together
+from aisle_trainer.engines.parallel import ReplicaWork, despite_losses, together
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, HISTORY_SEPARATOR, PurchaseTask
 from aisle_trainer.engines.search_task import SearchTask
 from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop, TrainingSet
@@ -163,6 +163,11 @@ class JobRun:
 
     def _trained(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
         """Run a training loop to its end, with as many processes as are configured."""
+        return despite_losses(
+            lambda attempt: self._attempt(load_trunk(self._base) if attempt else trunk, sets, name, hooks)
+        )
+
+    def _attempt(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
         model = RankingModel(trunk, self._plan)
         wanted = self._plan.engine.precision
         model.bf16 = self._bf16 if wanted is Precision.SETTING else wanted is Precision.BFLOAT16
