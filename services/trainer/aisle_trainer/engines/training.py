@@ -121,6 +121,7 @@ class TrainingLoop:
             self._timed_step()
             last = self.step >= self.plan.max_steps
             if last or self.step % self.plan.eval_every_steps == 0:
+                self._memory.look()
                 if first:
                     self._validate()
                 self.finished = self.replicas.agreed(last or self._has_stalled())
@@ -139,6 +140,7 @@ class TrainingLoop:
     @property
     def cost(self) -> Cost:
         """What training took so far; times and pairs are those of this attempt."""
+        self._memory.look()
         trainable, parameters = self.model.counts()
         heads = sum(values.numel() for name, values in self.model.trainable() if name.startswith("heads."))
         return Cost(
@@ -161,7 +163,6 @@ class TrainingLoop:
         self._one_step()
         self._cpu += time.process_time() - cpu
         self._wall += time.monotonic() - wall
-        self._memory.look()
 
     def _one_step(self) -> None:
         self.model.train()
