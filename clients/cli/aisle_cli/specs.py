@@ -11,6 +11,7 @@ import typer
 from aisle_cli import names, output
 from aisle_cli.failures import CommandFailed, usage
 from aisle_cli.session import Session
+from aisle_cli.spec_fields import set_field
 
 if TYPE_CHECKING:
     from aisle.pipeline.v1 import pipeline_spec_pb2
@@ -28,11 +29,15 @@ Task = Annotated[
 ]
 Weight = Annotated[list[str] | None, typer.Option("--weight", metavar="KIND=WEIGHT", help="Weight of a task's loss.")]
 Recipe = Annotated[str, typer.Option(help="Start from this recipe (`aisle train recipes`).")]
-Method = Annotated[str, typer.Option(help="lora or full.")]
+Method = Annotated[str, typer.Option(help="lora, full, bitfit, bottleneck, prefix, prompt, dora, adalora or ia3.")]
 MaxSteps = Annotated[int, typer.Option(min=0, help="Optimizer steps at most; 0 = default.")]
 Set = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="FIELD=VALUE", help="Any other field of TrainingSpec, for example lora_rank=32."),
+    typer.Option(
+        "--set",
+        metavar="FIELD=VALUE",
+        help="Any other field of TrainingSpec, for example lora_rank=32, fine_tuning.bottleneck.width=8 or engine.micro_batch_size=4.",
+    ),
 ]
 _TASK_WORDS = {
     "search": "TASK_KIND_SEARCH_RELEVANCE",
@@ -153,12 +158,14 @@ def task_kind(word: str) -> int:
 
 
 def _set_field(spec: "pipeline_spec_pb2.TrainingSpec", name: str, text: str) -> None:
+    if "." in name:
+        return set_field(spec, name, text)
     scalars = {
         f.name: f for f in spec.DESCRIPTOR.fields if f.message_type is None and f.name not in ("method", "base_model")
     }
     if name == "base_model":
         spec.base_model = text
-        return
+        return None
     if name not in scalars:
         usage(f"--set {name}: TrainingSpec has no such field.", f"Fields: {', '.join(sorted(scalars))}, base_model.")
     kind = type(getattr(spec, name))

@@ -24,7 +24,7 @@ from sqlalchemy import Connection
 
 from aisle_monitor.alerting import Alerting
 from aisle_monitor.convert import news
-from aisle_monitor.convert.observations import answers, quality_alert, serving_alert
+from aisle_monitor.convert.observations import answers, quality_alert, serving_alert, training_gap_alert
 from aisle_monitor.domain.engagement import CLICK, PURCHASE, Engagement
 from aisle_monitor.drift import DriftReports
 from aisle_monitor.rounds import Rounds
@@ -75,6 +75,7 @@ class EventDoor:
                 self._version_published,
             ),
             self._on("governance.quality_gate.failed", governance_pb.QualityGateFailed, self._gate_failed),
+            self._on("trainer.training_gap.found", trainer_pb.TrainingGapFound, self._gap_found),
             self._on("governance.user_events.collected", governance_pb.UserEventsCollected, self._events_collected),
             self._on("ranker.impressions.served", ranker_pb.ImpressionsServed, self._impressions_served),
             self._on("ranker.serving_state.changed", ranker_pb.ServingStateChanged, self._serving_changed),
@@ -127,6 +128,9 @@ class EventDoor:
 
     def _gate_failed(self, conn: Connection, message: governance_pb.QualityGateFailed, event: ReceivedEvent) -> None:
         self._alerting.raise_alert(conn, quality_alert(message, event.id))
+
+    def _gap_found(self, conn: Connection, message: trainer_pb.TrainingGapFound, event: ReceivedEvent) -> None:
+        self._alerting.raise_alert(conn, training_gap_alert(message, event.id))
 
     def _serving_changed(self, conn: Connection, message: ranker_pb.ServingStateChanged, event: ReceivedEvent) -> None:
         time = event.time.timestamp()

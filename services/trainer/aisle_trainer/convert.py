@@ -8,8 +8,9 @@ from aisle.type.v1 import metric_pb2
 from aisle_runtime.convert import job_status
 from aisle_runtime.jobs import JobRecord
 
+from aisle_trainer import convert_methods
 from aisle_trainer.domain.metrics import Figure
-from aisle_trainer.domain.plan import Method, Plan, Recipe, Task, TaskPlan
+from aisle_trainer.domain.plan import Plan, Recipe, Task, TaskPlan
 from aisle_trainer.domain.report import BundleFile, Outcome, TaskReport, Validation
 from aisle_trainer.errors import InvalidField
 
@@ -19,23 +20,11 @@ _TASKS = {
     spec_pb.TASK_KIND_PAIR_MATCHING: Task.PAIR_MATCHING,
 }
 _KINDS = {task: kind for kind, task in _TASKS.items()}
-_METHODS = {
-    spec_pb.FINE_TUNING_METHOD_UNSPECIFIED: Method.LORA,
-    spec_pb.FINE_TUNING_METHOD_LORA: Method.LORA,
-    spec_pb.FINE_TUNING_METHOD_FULL: Method.FULL,
-    spec_pb.FINE_TUNING_METHOD_FROZEN: Method.FROZEN,
-}
-_METHOD_KINDS = {
-    Method.LORA: spec_pb.FINE_TUNING_METHOD_LORA,
-    Method.FULL: spec_pb.FINE_TUNING_METHOD_FULL,
-    Method.FROZEN: spec_pb.FINE_TUNING_METHOD_FROZEN,
-}
 
 
 def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
     """Read a spec, zeros kept; raises InvalidField for an unknown task or method."""
-    if spec.method not in _METHODS:
-        raise InvalidField("spec.method", "is not a known method")
+    method, tuning = convert_methods.method_from_spec(spec)
     tasks = []
     for index, task in enumerate(spec.tasks):
         if task.kind not in _TASKS:
@@ -44,7 +33,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
     return Plan(
         tasks=tuple(tasks),
         base_model=spec.base_model,
-        method=_METHODS[spec.method],
+        method=method,
         learning_rate=spec.learning_rate,
         batch_size=spec.batch_size,
         max_steps=spec.max_steps,
@@ -59,6 +48,8 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
         frozen_layers=spec.frozen_layers,
         skip_export=spec.skip_export,
         evaluate_unexported=spec.evaluate_unexported,
+        tuning=tuning,
+        engine=convert_methods.engine_from_spec(spec),
     )
 
 
@@ -66,7 +57,7 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
     """Write a plan as a spec."""
     return spec_pb.TrainingSpec(
         base_model=plan.base_model,
-        method=_METHOD_KINDS[plan.method],
+        method=convert_methods.METHOD_KINDS[plan.method],
         tasks=[
             spec_pb.TaskSpec(kind=_KINDS[task.task], dataset=task.dataset, weight=task.weight) for task in plan.tasks
         ],
@@ -84,6 +75,8 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
         frozen_layers=plan.frozen_layers,
         skip_export=plan.skip_export,
         evaluate_unexported=plan.evaluate_unexported,
+        fine_tuning=convert_methods.fine_tuning(plan),
+        engine=convert_methods.engine(plan.engine),
     )
 
 
@@ -96,7 +89,11 @@ def training_job(body: bytes, record: JobRecord) -> pb.TrainingJob:
 
 def recipe(entry: Recipe) -> pb.Recipe:
     """Write a recipe."""
-    return pb.Recipe(recipe_id=entry.recipe_id, description=entry.description, spec=spec_from_plan(entry.plan))
+    spec = spec_from_plan(entry.plan)
+    # Parameters at their defaults stay open, so that another method or rank on top of the recipe gets its own.
+    spec.ClearField("fine_tuning")
+    spec.ClearField("engine")
+    return pb.Recipe(recipe_id=entry.recipe_id, description=entry.description, spec=spec)
 
 
 def recipe_matches(entry: Recipe, kind: spec_pb.TaskKind) -> bool:
@@ -167,3 +164,5 @@ def put_outcome(job: pb.TrainingJob, outcome: Outcome) -> None:
     job.validations.extend(map(validation, outcome.validations))
     del job.artifacts[:]
     job.artifacts.extend(artifacts(outcome.files))
+    if outcome.cost is not None:
+        job.report.CopyFrom(convert_methods.report(outcome.cost, _KINDS))

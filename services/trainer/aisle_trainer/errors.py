@@ -21,10 +21,13 @@ __all__ = [
     "FailedPrecondition",
     "InvalidField",
     "InvalidLabels",
+    "MethodUnsupported",
     "NotFound",
+    "ReplicaLost",
     "SingleClassLabels",
     "TooFewUnits",
     "TrainingDiverged",
+    "TrainingOutOfMemory",
     "Unavailable",
     "WrongColumns",
 ]
@@ -82,6 +85,24 @@ class TrainingDiverged(FailedPrecondition):
     """The loss is no longer a number."""
 
     reason = "TRAINING_DIVERGED"
+
+
+class MethodUnsupported(FailedPrecondition):
+    """The base model has no place for the fine-tuning method."""
+
+    reason = "METHOD_UNSUPPORTED"
+
+
+class TrainingOutOfMemory(FailedPrecondition):
+    """Not even one pair at a time fits into the memory of the job."""
+
+    reason = "TRAINING_OUT_OF_MEMORY"
+
+
+class ReplicaLost(FailedPrecondition):
+    """A process that helped with the training ended before its time."""
+
+    reason = "TRAINING_REPLICA_LOST"
 
 
 class CheckpointDamaged(DataLoss):

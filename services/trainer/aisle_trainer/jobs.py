@@ -43,6 +43,7 @@ def train(context: JobContext) -> bytes:
         cache_dir=settings.state_dir / "cache",
         base_models_dir=settings.base_models_dir,
         threads=settings.effective_threads,
+        processes=settings.processes,
         precision=settings.precision,
         report=told.report,
         stop=lambda: context.cancelled,

@@ -15,7 +15,7 @@ from aisle_runtime.paging import decode_token, encode_token, page_size
 from aisle_runtime.requests import RequestLog
 from sqlalchemy import Connection
 
-from aisle_trainer import convert
+from aisle_trainer import comparing, convert
 from aisle_trainer.domain.plan import RECIPES
 from aisle_trainer.pair_scoring import PairScoring
 from aisle_trainer.servicer_pairs import PairServicer
@@ -106,6 +106,14 @@ class TrainerServicer(PairServicer):
         async for _ in self._jobs.watch(job_id, request.after_revision):
             job = await self._db.read(lambda conn: self._training.get(conn, request.name))
             yield pb.WatchTrainingJobResponse(training_job=job)
+
+    async def CompareTrainingJobs(
+        self, request: pb.CompareTrainingJobsRequest, context: Context
+    ) -> pb.CompareTrainingJobsResponse:
+        """Put jobs side by side."""
+        return await self._db.read(
+            lambda conn: comparing.compare(self._training, conn, request.training_jobs, request.system)
+        )
 
     async def ListRecipes(self, request: pb.ListRecipesRequest, context: Context) -> pb.ListRecipesResponse:
         """List recipes by id."""

@@ -23,6 +23,8 @@ class TrainerSettings(ServiceSettings):
     """Training jobs that run at once."""
     threads: int = Field(default=0, ge=0)
     """Threads of a job; 0 means one per processor, at most eight. Weights repeat bit for bit at equal thread counts."""
+    processes: int = Field(default=1, ge=1, le=16)
+    """Processes that share the pairs of every step of a job, each with `threads` threads and the whole model."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """How matrices are multiplied; `auto` takes bfloat16 where the processor does that natively. Weights are float32."""
     job_memory_limit_bytes: int = Field(default=6 << 30, ge=0)

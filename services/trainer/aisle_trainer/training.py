@@ -129,6 +129,10 @@ class Training:
         if stored is not None and stored.slip:
             event.slip.ParseFromString(stored.slip)
         self._outbox.add(conn, telemetry.SUBJECT_SUCCEEDED, event)
+        if job.report.gap_alarms:
+            widest = max(job.report.gap_alarms, key=lambda gap: gap.validation_loss - gap.training_loss)
+            gap = events_pb.TrainingGapFound(training_job=job.name, widest=widest, pipeline_run=job.pipeline_run)
+            self._outbox.add(conn, telemetry.SUBJECT_GAP, gap)
         if job.evaluation:
             told = events_pb.EvaluationCompleted(evaluation=job.evaluation, training_job=job.name)
             self._outbox.add(conn, telemetry.SUBJECT_EVALUATED, told)

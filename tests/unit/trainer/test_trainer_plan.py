@@ -5,6 +5,7 @@ import pytest
 from aisle.pipeline.v1 import pipeline_spec_pb2 as spec_pb
 from aisle_trainer import convert
 from aisle_trainer.domain import sampling, splits
+from aisle_trainer.domain.engine import Engine, rate_share
 from aisle_trainer.domain.plan import RECIPES, Method, Plan, Task, TaskPlan, completed
 from aisle_trainer.errors import InvalidField
 from aisle_trainer.training import bound
@@ -110,7 +111,7 @@ def test_a_batch_holds_pieces_of_lists() -> None:
 
 
 def test_the_rate_warms_up_and_decays() -> None:
-    shares = [sampling.schedule(step, 100) for step in range(100)]
+    shares = [rate_share(step, 100, Engine()) for step in range(100)]
     assert shares[0] == pytest.approx(0.1)
     assert max(shares) == 1
     assert shares[9:] == sorted(shares[9:], reverse=True)

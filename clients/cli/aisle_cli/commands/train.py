@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
 app = group("Train a ranking model; list and inspect training jobs.", invoke_without_command=True)
 Job = Annotated[str, typer.Argument(metavar="JOB", help="Training job.")]
+System = Annotated[
+    str, typer.Option(help="System whose values are compared: `model` (blended score), or `neural` (search only).")
+]
 
 
 def train(
@@ -120,6 +123,54 @@ def cancel(session: Session, job: Job) -> None:
     return output.line(f"{names.short(stopped.name)} is being stopped.")
 
 
+@command(app, "compare")
+def compare(
+    session: Session,
+    jobs: Annotated[
+        list[str], typer.Argument(metavar="JOB...", help="Jobs that succeeded; the first is the reference.")
+    ],
+    system: System = "model",
+) -> None:
+    """Put jobs side by side: trained parameters, memory, time and quality.
+
+    Example: aisle train compare JOB1 JOB2
+    """
+    from aisle_cli.training_reports import print_comparison
+
+    print_comparison(session, jobs, system)
+
+
+@command(app, "compare-methods")
+def compare_methods(
+    session: Session,
+    task: Task = None,
+    methods: Annotated[
+        str, typer.Option(help="Methods, by comma; `all` for every one. The first is the reference.")
+    ] = "all",
+    weight: Weight = None,
+    recipe: Recipe = "",
+    max_steps: MaxSteps = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random draw.")] = 0,
+    settings: Set = None,
+    skip_export: Annotated[
+        bool, typer.Option("--skip-export", help="No bundles and no test data: compare the best validations.")
+    ] = False,
+    system: System = "model",
+) -> None:
+    """Train the same data once per method and print trained parameters, memory, time and quality side by side.
+
+    Jobs run as the trainer has room for them. Learning rates are each method's default. A method that fails is named, the others are
+    compared, and the exit code is 1.
+
+    Example: aisle train compare-methods --task search=judgments --methods full,lora,bottleneck
+    """
+    from aisle_cli.training_reports import run_methods
+
+    fields: dict[str, object] = {"max_steps": max_steps, "seed": seed, "skip_export": skip_export}
+    options = SpecOptions(task or (), weight or (), recipe, "", fields, settings or ())
+    run_methods(session, training_spec(session, options), methods, system, _follow)
+
+
 @command(app, "recipes")
 def recipes(session: Session) -> None:
     """List starting points."""
@@ -169,6 +220,7 @@ def _report(session: Session, job: "training_job_pb2.TrainingJob") -> None:
     from aisle.type.v1 import job_pb2
 
     from aisle_cli.reports import print_evaluation
+    from aisle_cli.training_reports import report_fields
 
     evaluation = None
     if job.evaluation:
@@ -188,6 +240,7 @@ def _report(session: Session, job: "training_job_pb2.TrainingJob") -> None:
             ("method", output.enum_word(spec.FineTuningMethod, job.spec.method)),
             ("data", ", ".join(names.short(version) for version in job.dataset_versions)),
             ("files", f"{len(job.artifacts)} in the serving bundle" if job.artifacts else ""),
+            *report_fields(job.report),
             ("failure", job.status.failure.message),
             ("trace", job.status.trace_id),
         ]

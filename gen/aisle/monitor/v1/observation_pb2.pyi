@@ -18,12 +18,14 @@ class AlertKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     ALERT_KIND_CLICK_THROUGH: _ClassVar[AlertKind]
     ALERT_KIND_SERVING: _ClassVar[AlertKind]
     ALERT_KIND_DATA_QUALITY: _ClassVar[AlertKind]
+    ALERT_KIND_TRAINING_GAP: _ClassVar[AlertKind]
 ALERT_KIND_UNSPECIFIED: AlertKind
 ALERT_KIND_DATA_DRIFT: AlertKind
 ALERT_KIND_LATENCY: AlertKind
 ALERT_KIND_CLICK_THROUGH: AlertKind
 ALERT_KIND_SERVING: AlertKind
 ALERT_KIND_DATA_QUALITY: AlertKind
+ALERT_KIND_TRAINING_GAP: AlertKind
 
 class ServingMetrics(_message.Message):
     __slots__ = ("model_version", "surface", "answer_count", "impression_count", "click_count", "purchase_count", "click_through_ratio", "click_through_lower_ratio", "click_through_upper_ratio", "latency_p50_ms", "latency_p99_ms", "degraded_ratio")

@@ -1,4 +1,6 @@
 from aisle.pipeline.v1 import cleaning_rules_pb2 as _cleaning_rules_pb2
+from aisle.pipeline.v1 import fine_tuning_pb2 as _fine_tuning_pb2
+from aisle.pipeline.v1 import training_engine_pb2 as _training_engine_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from google.protobuf import descriptor as _descriptor
@@ -21,6 +23,13 @@ class FineTuningMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     FINE_TUNING_METHOD_LORA: _ClassVar[FineTuningMethod]
     FINE_TUNING_METHOD_FULL: _ClassVar[FineTuningMethod]
     FINE_TUNING_METHOD_FROZEN: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_BITFIT: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_BOTTLENECK: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_PREFIX: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_PROMPT: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_DORA: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_ADALORA: _ClassVar[FineTuningMethod]
+    FINE_TUNING_METHOD_IA3: _ClassVar[FineTuningMethod]
 
 class GateComparator(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -36,6 +45,13 @@ FINE_TUNING_METHOD_UNSPECIFIED: FineTuningMethod
 FINE_TUNING_METHOD_LORA: FineTuningMethod
 FINE_TUNING_METHOD_FULL: FineTuningMethod
 FINE_TUNING_METHOD_FROZEN: FineTuningMethod
+FINE_TUNING_METHOD_BITFIT: FineTuningMethod
+FINE_TUNING_METHOD_BOTTLENECK: FineTuningMethod
+FINE_TUNING_METHOD_PREFIX: FineTuningMethod
+FINE_TUNING_METHOD_PROMPT: FineTuningMethod
+FINE_TUNING_METHOD_DORA: FineTuningMethod
+FINE_TUNING_METHOD_ADALORA: FineTuningMethod
+FINE_TUNING_METHOD_IA3: FineTuningMethod
 GATE_COMPARATOR_UNSPECIFIED: GateComparator
 GATE_COMPARATOR_ABSOLUTE: GateComparator
 GATE_COMPARATOR_BEATS_CHAMPION: GateComparator
@@ -92,7 +108,7 @@ class TaskSpec(_message.Message):
     def __init__(self, kind: _Optional[_Union[TaskKind, str]] = ..., dataset: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("base_model", "method", "tasks", "learning_rate", "batch_size", "max_steps", "eval_every_steps", "patience", "lora_rank", "max_tokens", "seed", "weight_decay", "label_noise_ratio", "skip_export", "folds", "frozen_layers", "evaluate_unexported")
+    __slots__ = ("base_model", "method", "tasks", "learning_rate", "batch_size", "max_steps", "eval_every_steps", "patience", "lora_rank", "max_tokens", "seed", "weight_decay", "label_noise_ratio", "skip_export", "folds", "frozen_layers", "evaluate_unexported", "fine_tuning", "engine")
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
@@ -110,6 +126,8 @@ class TrainingSpec(_message.Message):
     FOLDS_FIELD_NUMBER: _ClassVar[int]
     FROZEN_LAYERS_FIELD_NUMBER: _ClassVar[int]
     EVALUATE_UNEXPORTED_FIELD_NUMBER: _ClassVar[int]
+    FINE_TUNING_FIELD_NUMBER: _ClassVar[int]
+    ENGINE_FIELD_NUMBER: _ClassVar[int]
     base_model: str
     method: FineTuningMethod
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
@@ -127,7 +145,9 @@ class TrainingSpec(_message.Message):
     folds: int
     frozen_layers: int
     evaluate_unexported: bool
-    def __init__(self, base_model: _Optional[str] = ..., method: _Optional[_Union[FineTuningMethod, str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., learning_rate: _Optional[float] = ..., batch_size: _Optional[int] = ..., max_steps: _Optional[int] = ..., eval_every_steps: _Optional[int] = ..., patience: _Optional[int] = ..., lora_rank: _Optional[int] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., weight_decay: _Optional[float] = ..., label_noise_ratio: _Optional[float] = ..., skip_export: _Optional[bool] = ..., folds: _Optional[int] = ..., frozen_layers: _Optional[int] = ..., evaluate_unexported: _Optional[bool] = ...) -> None: ...
+    fine_tuning: _fine_tuning_pb2.FineTuning
+    engine: _training_engine_pb2.TrainingEngine
+    def __init__(self, base_model: _Optional[str] = ..., method: _Optional[_Union[FineTuningMethod, str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., learning_rate: _Optional[float] = ..., batch_size: _Optional[int] = ..., max_steps: _Optional[int] = ..., eval_every_steps: _Optional[int] = ..., patience: _Optional[int] = ..., lora_rank: _Optional[int] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., weight_decay: _Optional[float] = ..., label_noise_ratio: _Optional[float] = ..., skip_export: _Optional[bool] = ..., folds: _Optional[int] = ..., frozen_layers: _Optional[int] = ..., evaluate_unexported: _Optional[bool] = ..., fine_tuning: _Optional[_Union[_fine_tuning_pb2.FineTuning, _Mapping]] = ..., engine: _Optional[_Union[_training_engine_pb2.TrainingEngine, _Mapping]] = ...) -> None: ...
 
 class TuningStage(_message.Message):
     __slots__ = ("trial_count", "max_steps", "parameters", "seed")

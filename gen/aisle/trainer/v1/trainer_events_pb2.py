@@ -24,20 +24,23 @@ _sym_db = _symbol_database.Default()
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as aisle_dot_pipeline_dot_v1_dot_pipeline__spec__pb2
 from aisle.trainer.v1 import training_job_pb2 as aisle_dot_trainer_dot_v1_dot_training__job__pb2
+from aisle.trainer.v1 import training_report_pb2 as aisle_dot_trainer_dot_v1_dot_training__report__pb2
 from aisle.type.v1 import failure_pb2 as aisle_dot_type_dot_v1_dot_failure__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%aisle/trainer/v1/trainer_events.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a#aisle/trainer/v1/training_job.proto\x1a\x1b\x61isle/type/v1/failure.proto\"\xab\x01\n\x14TrainingJobSucceeded\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\x12\x30\n\nevaluation\x18\x02 \x01(\x0b\x32\x1c.aisle.trainer.v1.Evaluation\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x80\x01\n\x11TrainingJobFailed\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"?\n\x13\x45valuationCompleted\x12\x12\n\nevaluation\x18\x01 \x01(\t\x12\x14\n\x0ctraining_job\x18\x02 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%aisle/trainer/v1/trainer_events.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a#aisle/trainer/v1/training_job.proto\x1a&aisle/trainer/v1/training_report.proto\x1a\x1b\x61isle/type/v1/failure.proto\"\xab\x01\n\x14TrainingJobSucceeded\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\x12\x30\n\nevaluation\x18\x02 \x01(\x0b\x32\x1c.aisle.trainer.v1.Evaluation\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"\x80\x01\n\x11TrainingJobFailed\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\'\n\x07\x66\x61ilure\x18\x02 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x03 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlip\"?\n\x13\x45valuationCompleted\x12\x12\n\nevaluation\x18\x01 \x01(\t\x12\x14\n\x0ctraining_job\x18\x02 \x01(\t\"m\n\x10TrainingGapFound\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12-\n\x06widest\x18\x02 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingGap\x12\x14\n\x0cpipeline_run\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.trainer.v1.trainer_events_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRAININGJOBSUCCEEDED']._serialized_start=165
-  _globals['_TRAININGJOBSUCCEEDED']._serialized_end=336
-  _globals['_TRAININGJOBFAILED']._serialized_start=339
-  _globals['_TRAININGJOBFAILED']._serialized_end=467
-  _globals['_EVALUATIONCOMPLETED']._serialized_start=469
-  _globals['_EVALUATIONCOMPLETED']._serialized_end=532
+  _globals['_TRAININGJOBSUCCEEDED']._serialized_start=205
+  _globals['_TRAININGJOBSUCCEEDED']._serialized_end=376
+  _globals['_TRAININGJOBFAILED']._serialized_start=379
+  _globals['_TRAININGJOBFAILED']._serialized_end=507
+  _globals['_EVALUATIONCOMPLETED']._serialized_start=509
+  _globals['_EVALUATIONCOMPLETED']._serialized_end=572
+  _globals['_TRAININGGAPFOUND']._serialized_start=574
+  _globals['_TRAININGGAPFOUND']._serialized_end=683
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.trainer.v1 import training_job_pb2 as _training_job_pb2
+from aisle.trainer.v1 import training_report_pb2 as _training_report_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -35,3 +36,13 @@ class EvaluationCompleted(_message.Message):
     evaluation: str
     training_job: str
     def __init__(self, evaluation: _Optional[str] = ..., training_job: _Optional[str] = ...) -> None: ...
+
+class TrainingGapFound(_message.Message):
+    __slots__ = ("training_job", "widest", "pipeline_run")
+    TRAINING_JOB_FIELD_NUMBER: _ClassVar[int]
+    WIDEST_FIELD_NUMBER: _ClassVar[int]
+    PIPELINE_RUN_FIELD_NUMBER: _ClassVar[int]
+    training_job: str
+    widest: _training_report_pb2.TrainingGap
+    pipeline_run: str
+    def __init__(self, training_job: _Optional[str] = ..., widest: _Optional[_Union[_training_report_pb2.TrainingGap, _Mapping]] = ..., pipeline_run: _Optional[str] = ...) -> None: ...

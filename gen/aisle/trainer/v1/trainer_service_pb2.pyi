@@ -1,6 +1,7 @@
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.trainer.v1 import pair_matching_pb2 as _pair_matching_pb2
 from aisle.trainer.v1 import training_job_pb2 as _training_job_pb2
+from aisle.trainer.v1 import training_report_pb2 as _training_report_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -118,3 +119,17 @@ class ReadArtifactResponse(_message.Message):
     CHUNK_FIELD_NUMBER: _ClassVar[int]
     chunk: bytes
     def __init__(self, chunk: _Optional[bytes] = ...) -> None: ...
+
+class CompareTrainingJobsRequest(_message.Message):
+    __slots__ = ("training_jobs", "system")
+    TRAINING_JOBS_FIELD_NUMBER: _ClassVar[int]
+    SYSTEM_FIELD_NUMBER: _ClassVar[int]
+    training_jobs: _containers.RepeatedScalarFieldContainer[str]
+    system: str
+    def __init__(self, training_jobs: _Optional[_Iterable[str]] = ..., system: _Optional[str] = ...) -> None: ...
+
+class CompareTrainingJobsResponse(_message.Message):
+    __slots__ = ("comparisons",)
+    COMPARISONS_FIELD_NUMBER: _ClassVar[int]
+    comparisons: _containers.RepeatedCompositeFieldContainer[_training_report_pb2.MethodComparison]
+    def __init__(self, comparisons: _Optional[_Iterable[_Union[_training_report_pb2.MethodComparison, _Mapping]]] = ...) -> None: ...

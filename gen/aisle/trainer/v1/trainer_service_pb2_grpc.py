@@ -84,6 +84,11 @@ class TrainerServiceStub:
                 request_serializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.SerializeToString,
                 response_deserializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.FromString,
                 _registered_method=True)
+        self.CompareTrainingJobs = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/CompareTrainingJobs',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer:
@@ -157,6 +162,14 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CompareTrainingJobs(self, request, context):
+        """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+        they were judged on different data.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -204,6 +217,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.ScorePairs,
                     request_deserializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.FromString,
                     response_serializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.SerializeToString,
+            ),
+            'CompareTrainingJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.CompareTrainingJobs,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -453,6 +471,33 @@ class TrainerService:
             '/aisle.trainer.v1.TrainerService/ScorePairs',
             aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.SerializeToString,
             aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CompareTrainingJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/CompareTrainingJobs',
+            aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -58,6 +58,10 @@ class TrainerServiceStub:
     """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
     repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
     """
+    CompareTrainingJobs: _grpc.UnaryUnaryMultiCallable[_trainer_service_pb2.CompareTrainingJobsRequest, _trainer_service_pb2.CompareTrainingJobsResponse]
+    """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+    they were judged on different data.
+    """
 
 @_typing.type_check_only
 class TrainerServiceAsyncStub(TrainerServiceStub):
@@ -87,6 +91,10 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     ScorePairs: _aio.UnaryUnaryMultiCallable[_pair_matching_pb2.ScorePairsRequest, _pair_matching_pb2.ScorePairsResponse]  # type: ignore[assignment]
     """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
     repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+    """
+    CompareTrainingJobs: _aio.UnaryUnaryMultiCallable[_trainer_service_pb2.CompareTrainingJobsRequest, _trainer_service_pb2.CompareTrainingJobsResponse]  # type: ignore[assignment]
+    """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+    they were judged on different data.
     """
 
 class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -168,6 +176,16 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_pair_matching_pb2.ScorePairsResponse, _abc.Awaitable[_pair_matching_pb2.ScorePairsResponse]]:
         """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
         repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+        """
+
+    @_abc_1.abstractmethod
+    def CompareTrainingJobs(
+        self,
+        request: _trainer_service_pb2.CompareTrainingJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_trainer_service_pb2.CompareTrainingJobsResponse, _abc.Awaitable[_trainer_service_pb2.CompareTrainingJobsResponse]]:
+        """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
+        they were judged on different data.
         """
 
 def add_TrainerServiceServicer_to_server(servicer: TrainerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

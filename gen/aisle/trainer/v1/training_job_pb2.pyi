@@ -1,6 +1,7 @@
 import datetime
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
+from aisle.trainer.v1 import training_report_pb2 as _training_report_pb2
 from aisle.type.v1 import job_pb2 as _job_pb2
 from aisle.type.v1 import metric_pb2 as _metric_pb2
 from aisle.type.v1 import subject_pb2 as _subject_pb2
@@ -46,14 +47,16 @@ class TrainingJob(_message.Message):
     def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., study: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., step_count: _Optional[int] = ..., max_steps: _Optional[int] = ..., training_loss: _Optional[float] = ..., validations: _Optional[_Iterable[_Union[ValidationPoint, _Mapping]]] = ..., evaluation: _Optional[str] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., checkpoint_step: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[TrainingInput, _Mapping]]] = ...) -> None: ...
 
 class TrainingInput(_message.Message):
-    __slots__ = ("task", "dataset_version", "columns")
+    __slots__ = ("task", "dataset_version", "columns", "report")
     TASK_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     task: _pipeline_spec_pb2.TaskKind
     dataset_version: str
     columns: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, task: _Optional[_Union[_pipeline_spec_pb2.TaskKind, str]] = ..., dataset_version: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ...) -> None: ...
+    report: _training_report_pb2.TrainingReport
+    def __init__(self, task: _Optional[_Union[_pipeline_spec_pb2.TaskKind, str]] = ..., dataset_version: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., report: _Optional[_Union[_training_report_pb2.TrainingReport, _Mapping]] = ...) -> None: ...
 
 class ValidationPoint(_message.Message):
     __slots__ = ("step", "score", "tasks")

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from aisle.governance.v1 import governance_events_pb2 as governance_pb
 from aisle.ranker.v1 import ranker_events_pb2 as ranker_pb
+from aisle.trainer.v1 import trainer_events_pb2 as trainer_pb
 from aisle_runtime.convert import from_timestamp
 
 from aisle_monitor.domain.alerts import Alert, AlertKind
@@ -30,6 +31,17 @@ def serving_alert(event: ranker_pb.ServingStateChanged, event_id: str) -> Alert 
         return None
     message = f"{event.model_version} could not be loaded: {event.failure.message}"
     return Alert(f"serving:{event_id}", AlertKind.SERVING, model_of(event.model_version), message, 1.0, 0.0)
+
+
+def training_gap_alert(event: trainer_pb.TrainingGapFound, event_id: str) -> Alert:
+    """Return the alert for a model that fits its training data much better than its validation data; the figure is in nats."""
+    gap = event.widest
+    width = gap.validation_loss - gap.training_loss
+    message = (
+        f"{event.training_job} overfits: validation loss {gap.validation_loss:.3f}, training loss {gap.training_loss:.3f} "
+        f"at step {gap.step}, {width:.3f} apart where {gap.limit:g} is allowed."
+    )
+    return Alert(f"training_gap:{event_id}", AlertKind.TRAINING_GAP, event.training_job, message, width, gap.limit)
 
 
 def quality_alert(event: governance_pb.QualityGateFailed, event_id: str) -> Alert:

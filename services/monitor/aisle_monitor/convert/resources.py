@@ -27,6 +27,7 @@ _KINDS: Mapping[AlertKind, observation_pb.AlertKind] = {
     AlertKind.CLICK_THROUGH: observation_pb.ALERT_KIND_CLICK_THROUGH,
     AlertKind.SERVING: observation_pb.ALERT_KIND_SERVING,
     AlertKind.DATA_QUALITY: observation_pb.ALERT_KIND_DATA_QUALITY,
+    AlertKind.TRAINING_GAP: observation_pb.ALERT_KIND_TRAINING_GAP,
 }
 
 

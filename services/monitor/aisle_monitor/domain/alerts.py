@@ -20,6 +20,7 @@ class AlertKind(StrEnum):
     CLICK_THROUGH = "click_through"
     SERVING = "serving"
     DATA_QUALITY = "data_quality"
+    TRAINING_GAP = "training_gap"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,9 +1,18 @@
 """What a training job is asked to do, with defaults filled in and limits checked."""
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from aisle_trainer.domain.engine import Engine, completed_engine
+from aisle_trainer.domain.methods import (
+    DEFAULT_LEARNING_RATE,
+    DEFAULT_MAX_STEPS,
+    Method,
+    Parameters,
+    check_parameters,
+    completed_parameters,
+)
 from aisle_trainer.errors import InvalidField
 
 DEFAULT_BASE_MODEL = "all-MiniLM-L6-v2"
@@ -23,18 +32,6 @@ class Task(StrEnum):
     SEARCH_RELEVANCE = "search_relevance"
     PURCHASE = "purchase"
     PAIR_MATCHING = "pair_matching"
-
-
-class Method(StrEnum):
-    """Which weights of the trunk are trained."""
-
-    LORA = "lora"
-    FULL = "full"
-    FROZEN = "frozen"
-
-
-DEFAULT_LEARNING_RATE = {Method.FULL: 2e-4, Method.LORA: 2e-3, Method.FROZEN: 2e-4}
-DEFAULT_MAX_STEPS = {Method.FULL: 120, Method.LORA: 120, Method.FROZEN: 1}
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +73,9 @@ class Plan:
     """Models that are trained beside the final one, each without a part of the queries; 0 holds queries back instead."""
     frozen_layers: int = 0
     """Lowest encoder layers that are not trained, the token embeddings with them; only with `Method.FULL`."""
+    tuning: Parameters = None
+    """Parameters of the method; None asks for its defaults."""
+    engine: Engine = field(default_factory=Engine)
 
     @property
     def is_evaluated(self) -> bool:
@@ -104,6 +104,7 @@ class Plan:
 def completed(plan: Plan) -> Plan:
     """Return `plan` with defaults in place of zeros; raises InvalidField with the path of the first field that cannot be."""
     steps = plan.max_steps or DEFAULT_MAX_STEPS[plan.method]
+    rank = plan.lora_rank or DEFAULT_LORA_RANK
     full = replace(
         plan,
         base_model=plan.base_model or DEFAULT_BASE_MODEL,
@@ -112,9 +113,11 @@ def completed(plan: Plan) -> Plan:
         max_steps=steps,
         eval_every_steps=plan.eval_every_steps or max(1, steps // DEFAULT_VALIDATIONS),
         patience=plan.patience or DEFAULT_PATIENCE,
-        lora_rank=plan.lora_rank or DEFAULT_LORA_RANK,
+        lora_rank=rank,
         max_tokens=plan.max_tokens or DEFAULT_MAX_TOKENS,
         tasks=tuple(replace(task, weight=task.weight or 1.0) for task in plan.tasks),
+        tuning=completed_parameters(plan.method, plan.tuning, rank),
+        engine=completed_engine(plan.engine),
     )
     _check(full)
     return full
@@ -124,6 +127,8 @@ _BASE_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
 
 
 def _check(plan: Plan) -> None:
+    if plan.engine.gradient_checkpointing and plan.method is Method.PREFIX:
+        raise InvalidField("spec.engine.gradient_checkpointing", "cannot be used with prefix-tuning")
     if not _BASE_MODEL.fullmatch(plan.base_model):
         raise InvalidField("spec.base_model", "is not the name of a base model")
     _check_tasks(plan)
@@ -131,7 +136,7 @@ def _check(plan: Plan) -> None:
         raise InvalidField("spec.folds", f"must be 0 or from {MIN_FOLDS} to {MAX_FOLDS}")
     if plan.frozen_layers and plan.method is not Method.FULL:
         raise InvalidField("spec.frozen_layers", "is for the full method; adapters leave all layers as they are")
-    for field, value, low, high in (
+    for name, value, low, high in (
         ("frozen_layers", plan.frozen_layers, 0, 63),
         ("learning_rate", plan.learning_rate, 0.0, 0.1),
         ("batch_size", plan.batch_size, 1, 1024),
@@ -144,7 +149,8 @@ def _check(plan: Plan) -> None:
         ("label_noise_ratio", plan.label_noise_ratio, 0.0, 1.0),
     ):
         if not low <= value <= high:
-            raise InvalidField(f"spec.{field}", f"must be from {low} to {high}")
+            raise InvalidField(f"spec.{name}", f"must be from {low} to {high}")
+    check_parameters(plan.method, plan.tuning, plan.lora_rank)
 
 
 def _check_tasks(plan: Plan) -> None:

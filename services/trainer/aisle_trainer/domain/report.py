@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from aisle_trainer.domain.cost import Cost
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Task
 
@@ -62,3 +63,5 @@ class Outcome:
     files: list[BundleFile] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
     """Wall seconds per phase."""
+    cost: Cost | None = None
+    """What training took and what happened on the way."""

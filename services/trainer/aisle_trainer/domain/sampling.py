@@ -53,14 +53,6 @@ class BatchPlan:
         ]
 
 
-def schedule(step: int, max_steps: int, warmup_share: float = 0.1) -> float:
-    """Return the share of the peak learning rate at `step` (first = 0): linear warm-up, then linear decay to 0."""
-    warmup = max(1, round(max_steps * warmup_share))
-    if step < warmup:
-        return (step + 1) / warmup
-    return max(0.0, (max_steps - step) / max(1, max_steps - warmup + 1))
-
-
 def noisy_labels(labels: NDArray[np.float64], ratio: float, seed: int) -> NDArray[np.float64]:
     """Replace a share of the labels by labels drawn from all of them; 0 returns them unchanged."""
     if ratio <= 0:

@@ -24,8 +24,8 @@ from aisle_trainer.engines.model import RankingModel
 from aisle_trainer.errors import CheckpointDamaged
 
 _STATE, _WEIGHTS, _OPTIMIZER, _BEST = "state.json", "weights.safetensors", "optimizer.safetensors", "best.safetensors"
-_MOMENTS = ("exp_avg", "exp_avg_sq", "step")
-_RANDOM = "random.torch"
+_MOMENTS = ("exp_avg", "exp_avg_sq", "step", "momentum_buffer")
+_RANDOM, _RANKS = "random.torch", "ranks."
 _log = logging.getLogger(__name__)
 
 
@@ -94,15 +94,22 @@ def _optimizer_tensors(model: RankingModel, optimizer: torch.optim.Optimizer) ->
         for name, parameter in model.trainable()
         if parameter in optimizer.state
         for moment in _MOMENTS
+        if isinstance(optimizer.state[parameter].get(moment), Tensor)
     }
     tensors[_RANDOM] = torch.get_rng_state()
+    if model.ranks is not None:
+        tensors |= {_RANKS + name: values for name, values in model.ranks.state().items()}
     return tensors
 
 
 def _restore_optimizer(model: RankingModel, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     for name, parameter in model.trainable():
-        if f"step.{name}" in tensors:
-            optimizer.state[parameter] = {moment: tensors[f"{moment}.{name}"].clone() for moment in _MOMENTS}
+        found = {moment: tensors[f"{moment}.{name}"].clone() for moment in _MOMENTS if f"{moment}.{name}" in tensors}
+        if found:
+            optimizer.state[parameter] = found
+    if model.ranks is not None:
+        ranks = {name.removeprefix(_RANKS): value for name, value in tensors.items() if name.startswith(_RANKS)}
+        model.ranks.load(ranks)
 
 
 def _random_state() -> dict[str, Any]:

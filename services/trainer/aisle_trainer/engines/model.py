@@ -1,4 +1,4 @@
-"""The ranking model: one encoder trunk, a head per task; all of it trained, or low-rank adapters only."""
+"""The ranking model: one encoder trunk, a head per task; the method decides which of its weights are trained."""
 
 from collections.abc import Iterator, Mapping
 
@@ -7,17 +7,18 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from aisle_trainer.domain.plan import Method, Plan, Task
+from aisle_trainer.domain.cost import RankBudget
+from aisle_trainer.domain.methods import HEAD_LEARNING_RATE_FACTOR
+from aisle_trainer.domain.plan import Plan, Task
+from aisle_trainer.engines import methods
+from aisle_trainer.engines.adalora import controller_of
 from aisle_trainer.engines.encoder import Encoded, masked_mean
 from aisle_trainer.errors import InvalidField
 
 HEAD_OF_TASK = {Task.SEARCH_RELEVANCE: "relevance", Task.PURCHASE: "purchase", Task.PAIR_MATCHING: "relevance"}
 """Pair matching is trained alone and borrows a head, so that every trunk has one signature."""
-HEAD_LEARNING_RATE_FACTOR = {Method.FULL: 5.0, Method.LORA: 1.0, Method.FROZEN: 1.0}
-"""New heads learn faster than trained weights."""
 _SCALE, _BIAS = 8.0, -3.2
 _PRODUCT_FACTOR, _DIFFERENCE_FACTOR = 20.0, 5.0
-_LORA_TARGETS = ("query", "key", "value", "dense")
 
 
 class Head(nn.Module):
@@ -49,19 +50,28 @@ class RankingModel(nn.Module):
     """Scores pairs of texts; both heads exist whatever tasks are trained, so that every bundle has one signature."""
 
     def __init__(self, trunk: nn.Module, plan: Plan) -> None:
-        """Put heads on `trunk`, and adapters into it when the plan asks for LoRA; seeds the draws of new weights."""
+        """Put heads on `trunk`, and the plan's method into it; seeds the draws of new weights."""
         super().__init__()
         torch.manual_seed(plan.seed)
         self.dim = int(trunk.config.hidden_size)  # type: ignore[union-attr, arg-type]
         self.method = plan.method
         _freeze(trunk, plan.frozen_layers)
-        self.trunk = _with_lora(trunk, plan.lora_rank) if plan.method is Method.LORA else trunk
+        self.trunk = methods.attach(trunk, plan)
+        if plan.engine.gradient_checkpointing:
+            trunk.activation_checkpointing_enable({"use_reentrant": False})  # type: ignore[operator]
         self.heads = nn.ModuleDict({name: Head(self.dim) for name in HEAD_OF_TASK.values()})
+        taught = {HEAD_OF_TASK[entry.task] for entry in plan.tasks}
+        for name, head in self.heads.items():
+            head.requires_grad_(name in taught)
+        self.ranks = controller_of(self.trunk)
+        """What takes ranks away while AdaLoRA trains; None with other methods."""
         self.bf16 = False
+        self.fp16 = False
 
     def logits(self, task: Task, ids: Tensor, mask: Tensor, types: Tensor) -> Tensor:
         """(batch, seq) int64 each -> logits (batch,) of one task."""
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.bf16):
+        narrow = torch.float16 if self.fp16 else torch.bfloat16
+        with torch.autocast("cpu", narrow, enabled=self.bf16 or self.fp16):
             hidden = self.trunk(input_ids=ids, attention_mask=mask, token_type_ids=types).last_hidden_state
         return self.heads[HEAD_OF_TASK[task]](*segment_means(hidden.float(), mask, types))  # type: ignore[no-any-return]
 
@@ -101,10 +111,13 @@ class RankingModel(nn.Module):
         return result
 
     def merged(self) -> "RankingModel":
-        """Fold adapters into the trunk, in place, and return the model; full fine-tuning has nothing to fold."""
-        if self.method is Method.LORA and hasattr(self.trunk, "merge_and_unload"):
-            self.trunk = self.trunk.merge_and_unload()  # type: ignore[operator]
+        """Fold the method's parts into the trunk, in place, and return the model; what cannot be folded stays."""
+        self.trunk = methods.merge(self.trunk, self.method)
         return self
+
+    def budget(self) -> RankBudget | None:
+        """Return how AdaLoRA spread its ranks; None with other methods."""
+        return self.ranks.budget() if self.ranks is not None else None
 
     def counts(self) -> tuple[int, int]:
         """Return (trained, all) parameter counts."""
@@ -134,14 +147,6 @@ def _freeze(trunk: nn.Module, layers: int) -> None:
         raise InvalidField("spec.frozen_layers", f"must be below {len(stack)}, the layers of the base model")
     for part in (trunk.embeddings, *stack[:layers]):
         part.requires_grad_(False)
-
-
-def _with_lora(trunk: nn.Module, rank: int) -> nn.Module:
-    """Freeze the trunk and add low-rank adapters to all its dense layers. Source: Hu et al. 2021, section 4."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, lora_dropout=0.0, target_modules=list(_LORA_TARGETS))
-    return get_peft_model(trunk, config)
 
 
 class ExportModel(nn.Module):

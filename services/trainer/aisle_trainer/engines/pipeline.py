@@ -5,7 +5,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -16,7 +16,9 @@ from aisle_runtime import telemetry
 
 from aisle_trainer import telemetry as names
 from aisle_trainer.domain.effort import effort_of
+from aisle_trainer.domain.engine import Precision
 from aisle_trainer.domain.manifest import BundleFacts
+from aisle_trainer.domain.methods import UNMERGEABLE, Method
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.recommend import RERANK_TOP
@@ -25,6 +27,7 @@ from aisle_trainer.engines import bundle, export, pair_data, purchase_data, sear
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
+from aisle_trainer.engines.parallel import ReplicaWork, despite_losses, together
 from aisle_trainer.engines.purchase_task import HISTORY_ITEMS, HISTORY_SEPARATOR, PurchaseTask
 from aisle_trainer.engines.search_task import SearchTask
 from aisle_trainer.engines.training import Hooks, Progress, TrainingLoop, TrainingSet
@@ -65,6 +68,8 @@ class Surroundings:
     """Is told (ratio, phase, progress)."""
     stop: Callable[[], bool]
     """Says whether the job was cancelled."""
+    processes: int = 1
+    """Processes that share the pairs of every step."""
 
 
 _TRACED = {
@@ -147,6 +152,7 @@ class JobRun:
         if self._search is not None and plan.folds and plan.is_evaluated and not around.stop():
             self._train_folds(self._search)
         outcome = Outcome(loop.step, loop.loss, loop.checkpoint_step, loop.validations, seconds=self._clock.seconds)
+        outcome.cost = loop.cost
         if not plan.is_evaluated or around.stop():
             return outcome, None
         validation_logits = self._evaluate(loop.model, outcome)
@@ -158,16 +164,27 @@ class JobRun:
         with self._clock.phase("train"):
             sets = {kind: task.training_set() for kind, task in self._tasks.items()}
             hooks = Hooks(self._validate, self._report_step, self._around.stop)
-            loop = self._loop(self._trunk, sets, "checkpoints", hooks)
-            loop.run()
-        return loop
+            return self._trained(self._trunk, sets, "checkpoints", hooks)
 
-    def _loop(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
+    def _trained(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
+        """Run a training loop to its end, with as many processes as are configured."""
+        return despite_losses(
+            lambda attempt: self._attempt(load_trunk(self._base) if attempt else trunk, sets, name, hooks)
+        )
+
+    def _attempt(self, trunk: torch.nn.Module, sets: dict[Task, TrainingSet], name: str, hooks: Hooks) -> TrainingLoop:
         model = RankingModel(trunk, self._plan)
-        model.bf16 = self._bf16
+        wanted = self._plan.engine.precision
+        model.bf16 = self._bf16 if wanted is Precision.SETTING else wanted is Precision.BFLOAT16
+        model.fp16 = wanted is Precision.FLOAT16
         versions = "|".join(f"{kind}={found.version}" for kind, found in sorted(self._datasets.items()))
         digest = hashlib.sha256(f"{self._base.digest}|{versions}|{name}".encode()).hexdigest()
-        return TrainingLoop(model, self._plan, sets, self._around.workdir / name, digest, hooks)
+        folder, around = self._around.workdir / name, self._around
+        work = ReplicaWork(self._plan, self._base, sets, folder, digest, around.threads, model.bf16, model.fp16)
+        with together(around.processes, around.workdir, work) as replicas:
+            loop = TrainingLoop(model, self._plan, sets, folder, digest, hooks, replicas)
+            loop.run()
+        return loop
 
     def _train_folds(self, search: SearchTask) -> None:
         """Train a model without each fold of the queries and score the fold's pairs with it.
@@ -183,8 +200,7 @@ class JobRun:
                 sets[search.task] = search.training_set(without_fold=number)
                 report = partial(self._report_fold, number)
                 hooks = Hooks(lambda _: {}, report, self._around.stop)
-                loop = self._loop(load_trunk(self._base), sets, f"checkpoints-fold-{number}", hooks)
-                loop.run()
+                loop = self._trained(load_trunk(self._base), sets, f"checkpoints-fold-{number}", hooks)
                 if self._around.stop():
                     return
                 held = rows[folds == number]
@@ -233,12 +249,13 @@ class JobRun:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700, parents=True)
         merged = model.merged()
-        merged.bf16 = False
-        bones = export.skeleton(ExportModel(merged), (base.folder / "config.json").read_text(), around.cache_dir)
+        merged.bf16 = merged.fp16 = False
+        config, own = (base.folder / "config.json").read_text(), self._graph_parts()
+        bones = export.skeleton(ExportModel(merged), config + own, around.cache_dir)
         pairs = self._probe_texts()
         probe = encode(self._tokenizer, pairs)
         parity = bundle.export_ranker(merged, bones, probe, folder, around.threads)
-        parity |= self._embedder(bones, [second for _, second in pairs], folder)
+        parity |= self._embedder(None if own else bones, [second for _, second in pairs], folder)
         if self._search is not None:
             parity |= self._int8_loss(folder, validation_logits)
         self._tokenizer.no_truncation()
@@ -250,14 +267,24 @@ class JobRun:
         bundle.write_json(folder / "golden.json", requests)
         return graphs
 
+    def _graph_parts(self) -> str:
+        """Say which parts of the method stay in the ranker's graph; "" when all are folded into the trunk."""
+        return f"|{self._plan.method}={self._plan.tuning}" if self._plan.method in UNMERGEABLE else ""
+
     def _probe_texts(self) -> list[tuple[str, str]]:
         texts = [pair for task in self._tasks.values() for pair in task.probe_texts(_PROBE_PAIRS // len(self._tasks))]
         return texts[:_PROBE_PAIRS]
 
-    def _embedder(self, bones: export.Skeleton, texts: list[str], folder: Path) -> dict[str, float]:
-        """Put the frozen encoder's graphs into `folder` and compare them with the encoder."""
-        fresh = RankingModel(load_trunk(self._base), self._plan).merged()
-        wrapper = ExportModel(fresh).eval()
+    def _embedder(self, bones: export.Skeleton | None, texts: list[str], folder: Path) -> dict[str, float]:
+        """Put the frozen encoder's graphs into `folder` and compare them with the encoder.
+
+        `bones` is the traced graph of the bare trunk; None when the ranker's graph holds more than that.
+        """
+        plain = replace(self._plan, method=Method.FULL, tuning=None)
+        wrapper = ExportModel(RankingModel(load_trunk(self._base), plain)).eval()
+        if bones is None:
+            config = (self._base.folder / "config.json").read_text()
+            bones = export.skeleton(wrapper, config, self._around.cache_dir)
         graphs = bundle.export_embedder(self._base, bones, dict(wrapper.named_parameters()), self._around.cache_dir)
         probe = encode(self._tokenizer, texts)
         with torch.inference_mode():

@@ -100,15 +100,17 @@ class SearchTask:
         return TrainingSet(self.encode_rows(rows), labels, self.data.weights[rows], self.data.query_of[rows])
 
     def validate(self, model: RankingModel) -> tuple[Figure, ...]:
-        """Return the model's own NDCG@10 on short lists of the validation queries, and its RMSE in grades."""
+        """Return the model's own NDCG@10 on short lists of the validation queries, its RMSE in grades and its log loss."""
         rows = self._short_rows
         scores = model.predict(self.task, self._short_encoded)
         values = np.array([metrics.ndcg(self.data.grades[g], scores[p]) for g, p in _grouped(self.data, rows)])
         values = values[~np.isnan(values)]
         error = metrics.grade_of_label(sigmoid(scores)) - self.data.grades[rows]
+        loss = metrics.log_loss_rows(metrics.label_of_grade(self.data.grades[rows]), sigmoid(scores))
         return (
             Figure.point("ndcg@10", float(values.mean()) if len(values) else 0.0, len(values)),
             Figure.point("rmse", float(np.sqrt((error**2).mean())), len(rows)),
+            Figure.point("log_loss", float(loss.mean()), len(rows)),
         )
 
     def prepare_vectors(self, embedder: Embedder) -> None:
