@@ -30,7 +30,7 @@ from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#aisle/trainer/v1/training_job.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a&aisle/trainer/v1/training_report.proto\x1a\x17\x61isle/type/v1/job.proto\x1a\x1a\x61isle/type/v1/metric.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x03\n\x0bTrainingJob\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\x18\n\x10\x64\x61taset_versions\x18\x03 \x03(\t\x12\x14\n\x0cpipeline_run\x18\x04 \x01(\t\x12\r\n\x05study\x18\x05 \x01(\t\x12(\n\x06status\x18\x06 \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\x12\x12\n\nstep_count\x18\x07 \x01(\x05\x12\x11\n\tmax_steps\x18\x08 \x01(\x05\x12\x15\n\rtraining_loss\x18\t \x01(\x01\x12\x36\n\x0bvalidations\x18\n \x03(\x0b\x32!.aisle.trainer.v1.ValidationPoint\x12\x12\n\nevaluation\x18\x0b \x01(\t\x12-\n\tartifacts\x18\x0c \x03(\x0b\x32\x1a.aisle.trainer.v1.Artifact\x12\x17\n\x0f\x63heckpoint_step\x18\r \x01(\x05\x12/\n\x06inputs\x18\x1e \x03(\x0b\x32\x1f.aisle.trainer.v1.TrainingInput\"\x96\x01\n\rTrainingInput\x12)\n\x04task\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\x12\x30\n\x06report\x18\x14 \x01(\x0b\x32 .aisle.trainer.v1.TrainingReport\"\\\n\x0fValidationPoint\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05score\x18\x02 \x01(\x01\x12,\n\x05tasks\x18\x03 \x03(\x0b\x32\x1d.aisle.trainer.v1.TaskMetrics\"`\n\x0bTaskMetrics\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12&\n\x07metrics\x18\x02 \x03(\x0b\x32\x15.aisle.type.v1.Metric\"<\n\x08\x41rtifact\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"\x92\x01\n\nEvaluation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0ctraining_job\x18\x02 \x01(\t\x12/\n\x05tasks\x18\x03 \x03(\x0b\x32 .aisle.trainer.v1.TaskEvaluation\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdf\x01\n\x0eTaskEvaluation\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\r\n\x05split\x18\x03 \x01(\t\x12/\n\x07systems\x18\x04 \x03(\x0b\x32\x1e.aisle.trainer.v1.SystemResult\x12\x16\n\x08unit_ids\x18\x05 \x03(\tB\x04\x88\xe8\x18\x03\x12\x31\n\x12paired_differences\x18\x06 \x03(\x0b\x32\x15.aisle.type.v1.Metric\"a\n\x0cSystemResult\x12\x0e\n\x06system\x18\x01 \x01(\t\x12&\n\x07metrics\x18\x02 \x03(\x0b\x32\x15.aisle.type.v1.Metric\x12\x19\n\x0bunit_values\x18\x03 \x03(\x01\x42\x04\x88\xe8\x18\x04\"_\n\x06Recipe\x12\x11\n\trecipe_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpecb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#aisle/trainer/v1/training_job.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a&aisle/trainer/v1/training_report.proto\x1a\x17\x61isle/type/v1/job.proto\x1a\x1a\x61isle/type/v1/metric.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe8\x03\n\x0bTrainingJob\x12\x0c\n\x04name\x18\x01 \x01(\t\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\x18\n\x10\x64\x61taset_versions\x18\x03 \x03(\t\x12\x14\n\x0cpipeline_run\x18\x04 \x01(\t\x12\r\n\x05study\x18\x05 \x01(\t\x12(\n\x06status\x18\x06 \x01(\x0b\x32\x18.aisle.type.v1.JobStatus\x12\x12\n\nstep_count\x18\x07 \x01(\x05\x12\x11\n\tmax_steps\x18\x08 \x01(\x05\x12\x15\n\rtraining_loss\x18\t \x01(\x01\x12\x36\n\x0bvalidations\x18\n \x03(\x0b\x32!.aisle.trainer.v1.ValidationPoint\x12\x12\n\nevaluation\x18\x0b \x01(\t\x12-\n\tartifacts\x18\x0c \x03(\x0b\x32\x1a.aisle.trainer.v1.Artifact\x12\x17\n\x0f\x63heckpoint_step\x18\r \x01(\x05\x12/\n\x06inputs\x18\x1e \x03(\x0b\x32\x1f.aisle.trainer.v1.TrainingInput\x12\x30\n\x06report\x18\x14 \x01(\x0b\x32 .aisle.trainer.v1.TrainingReport\"d\n\rTrainingInput\x12)\n\x04task\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\"\\\n\x0fValidationPoint\x12\x0c\n\x04step\x18\x01 \x01(\x05\x12\r\n\x05score\x18\x02 \x01(\x01\x12,\n\x05tasks\x18\x03 \x03(\x0b\x32\x1d.aisle.trainer.v1.TaskMetrics\"`\n\x0bTaskMetrics\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12&\n\x07metrics\x18\x02 \x03(\x0b\x32\x15.aisle.type.v1.Metric\"<\n\x08\x41rtifact\x12\x0c\n\x04path\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x03\"\x92\x01\n\nEvaluation\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x14\n\x0ctraining_job\x18\x02 \x01(\t\x12/\n\x05tasks\x18\x03 \x03(\x0b\x32 .aisle.trainer.v1.TaskEvaluation\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\xdf\x01\n\x0eTaskEvaluation\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x17\n\x0f\x64\x61taset_version\x18\x02 \x01(\t\x12\r\n\x05split\x18\x03 \x01(\t\x12/\n\x07systems\x18\x04 \x03(\x0b\x32\x1e.aisle.trainer.v1.SystemResult\x12\x16\n\x08unit_ids\x18\x05 \x03(\tB\x04\x88\xe8\x18\x03\x12\x31\n\x12paired_differences\x18\x06 \x03(\x0b\x32\x15.aisle.type.v1.Metric\"a\n\x0cSystemResult\x12\x0e\n\x06system\x18\x01 \x01(\t\x12&\n\x07metrics\x18\x02 \x03(\x0b\x32\x15.aisle.type.v1.Metric\x12\x19\n\x0bunit_values\x18\x03 \x03(\x01\x42\x04\x88\xe8\x18\x04\"_\n\x06Recipe\x12\x11\n\trecipe_id\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12-\n\x04spec\x18\x03 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpecb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,21 +42,21 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_SYSTEMRESULT'].fields_by_name['unit_values']._loaded_options = None
   _globals['_SYSTEMRESULT'].fields_by_name['unit_values']._serialized_options = b'\210\350\030\004'
   _globals['_TRAININGJOB']._serialized_start=252
-  _globals['_TRAININGJOB']._serialized_end=690
-  _globals['_TRAININGINPUT']._serialized_start=693
-  _globals['_TRAININGINPUT']._serialized_end=843
-  _globals['_VALIDATIONPOINT']._serialized_start=845
-  _globals['_VALIDATIONPOINT']._serialized_end=937
-  _globals['_TASKMETRICS']._serialized_start=939
-  _globals['_TASKMETRICS']._serialized_end=1035
-  _globals['_ARTIFACT']._serialized_start=1037
-  _globals['_ARTIFACT']._serialized_end=1097
-  _globals['_EVALUATION']._serialized_start=1100
-  _globals['_EVALUATION']._serialized_end=1246
-  _globals['_TASKEVALUATION']._serialized_start=1249
-  _globals['_TASKEVALUATION']._serialized_end=1472
-  _globals['_SYSTEMRESULT']._serialized_start=1474
-  _globals['_SYSTEMRESULT']._serialized_end=1571
-  _globals['_RECIPE']._serialized_start=1573
-  _globals['_RECIPE']._serialized_end=1668
+  _globals['_TRAININGJOB']._serialized_end=740
+  _globals['_TRAININGINPUT']._serialized_start=742
+  _globals['_TRAININGINPUT']._serialized_end=842
+  _globals['_VALIDATIONPOINT']._serialized_start=844
+  _globals['_VALIDATIONPOINT']._serialized_end=936
+  _globals['_TASKMETRICS']._serialized_start=938
+  _globals['_TASKMETRICS']._serialized_end=1034
+  _globals['_ARTIFACT']._serialized_start=1036
+  _globals['_ARTIFACT']._serialized_end=1096
+  _globals['_EVALUATION']._serialized_start=1099
+  _globals['_EVALUATION']._serialized_end=1245
+  _globals['_TASKEVALUATION']._serialized_start=1248
+  _globals['_TASKEVALUATION']._serialized_end=1471
+  _globals['_SYSTEMRESULT']._serialized_start=1473
+  _globals['_SYSTEMRESULT']._serialized_end=1570
+  _globals['_RECIPE']._serialized_start=1572
+  _globals['_RECIPE']._serialized_end=1667
 # @@protoc_insertion_point(module_scope)

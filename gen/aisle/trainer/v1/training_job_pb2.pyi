@@ -15,7 +15,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class TrainingJob(_message.Message):
-    __slots__ = ("name", "spec", "dataset_versions", "pipeline_run", "study", "status", "step_count", "max_steps", "training_loss", "validations", "evaluation", "artifacts", "checkpoint_step", "inputs")
+    __slots__ = ("name", "spec", "dataset_versions", "pipeline_run", "study", "status", "step_count", "max_steps", "training_loss", "validations", "evaluation", "artifacts", "checkpoint_step", "inputs", "report")
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSIONS_FIELD_NUMBER: _ClassVar[int]
@@ -30,6 +30,7 @@ class TrainingJob(_message.Message):
     ARTIFACTS_FIELD_NUMBER: _ClassVar[int]
     CHECKPOINT_STEP_FIELD_NUMBER: _ClassVar[int]
     INPUTS_FIELD_NUMBER: _ClassVar[int]
+    REPORT_FIELD_NUMBER: _ClassVar[int]
     name: str
     spec: _pipeline_spec_pb2.TrainingSpec
     dataset_versions: _containers.RepeatedScalarFieldContainer[str]
@@ -44,19 +45,18 @@ class TrainingJob(_message.Message):
     artifacts: _containers.RepeatedCompositeFieldContainer[Artifact]
     checkpoint_step: int
     inputs: _containers.RepeatedCompositeFieldContainer[TrainingInput]
-    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., study: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., step_count: _Optional[int] = ..., max_steps: _Optional[int] = ..., training_loss: _Optional[float] = ..., validations: _Optional[_Iterable[_Union[ValidationPoint, _Mapping]]] = ..., evaluation: _Optional[str] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., checkpoint_step: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[TrainingInput, _Mapping]]] = ...) -> None: ...
+    report: _training_report_pb2.TrainingReport
+    def __init__(self, name: _Optional[str] = ..., spec: _Optional[_Union[_pipeline_spec_pb2.TrainingSpec, _Mapping]] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., pipeline_run: _Optional[str] = ..., study: _Optional[str] = ..., status: _Optional[_Union[_job_pb2.JobStatus, _Mapping]] = ..., step_count: _Optional[int] = ..., max_steps: _Optional[int] = ..., training_loss: _Optional[float] = ..., validations: _Optional[_Iterable[_Union[ValidationPoint, _Mapping]]] = ..., evaluation: _Optional[str] = ..., artifacts: _Optional[_Iterable[_Union[Artifact, _Mapping]]] = ..., checkpoint_step: _Optional[int] = ..., inputs: _Optional[_Iterable[_Union[TrainingInput, _Mapping]]] = ..., report: _Optional[_Union[_training_report_pb2.TrainingReport, _Mapping]] = ...) -> None: ...
 
 class TrainingInput(_message.Message):
-    __slots__ = ("task", "dataset_version", "columns", "report")
+    __slots__ = ("task", "dataset_version", "columns")
     TASK_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     COLUMNS_FIELD_NUMBER: _ClassVar[int]
-    REPORT_FIELD_NUMBER: _ClassVar[int]
     task: _pipeline_spec_pb2.TaskKind
     dataset_version: str
     columns: _containers.RepeatedScalarFieldContainer[str]
-    report: _training_report_pb2.TrainingReport
-    def __init__(self, task: _Optional[_Union[_pipeline_spec_pb2.TaskKind, str]] = ..., dataset_version: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ..., report: _Optional[_Union[_training_report_pb2.TrainingReport, _Mapping]] = ...) -> None: ...
+    def __init__(self, task: _Optional[_Union[_pipeline_spec_pb2.TaskKind, str]] = ..., dataset_version: _Optional[str] = ..., columns: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class ValidationPoint(_message.Message):
     __slots__ = ("step", "score", "tasks")

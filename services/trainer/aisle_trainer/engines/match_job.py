@@ -12,8 +12,9 @@ import torch
 from numpy.typing import NDArray
 
 from aisle_trainer.domain.matching import Record, best_threshold, f1_difference, match_figures
+from aisle_trainer.domain.methods import Method
 from aisle_trainer.domain.metrics import Figure, auc, log_loss_rows
-from aisle_trainer.domain.plan import Method, Plan, Task
+from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.report import BundleFile, Outcome, SystemReport, TaskReport
 from aisle_trainer.domain.splits import Role
 from aisle_trainer.engines import bundle, export, matcher
