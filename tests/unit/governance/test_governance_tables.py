@@ -1,6 +1,7 @@
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from aisle_governance.domain.content import identify
 from aisle_governance.domain.kinds import DatasetKind
@@ -119,3 +120,9 @@ def test_unknown_columns_are_named() -> None:
     with pytest.raises(InvalidField) as caught:
         tables.check_columns(["a", "z"], ["a", "b"])
     assert caught.value.field == "columns[1]"
+
+
+def test_rows_keep_their_order_however_many_chunks_they_come_in(tmp_path: Path) -> None:
+    chunks = [pa.table({"n": [number * 2, number * 2 + 1]}) for number in range(200)]
+    (file,) = tables.write_table(pa.concat_tables(chunks), tmp_path / "t", "run")
+    assert pq.read_table(tmp_path / "t" / file.name, partitioning=None)["n"].to_pylist() == list(range(400))

@@ -17,30 +17,25 @@ from aisle_governance.errors import DataLoss, InvalidField, NotFound
 
 CHUNK_BYTES = 1 << 20
 _READ_ROWS = 32_768
-_ONE_FILE_BYTES = 1 << 40
+_ROW_GROUP = 131_072
 
 
 def write_table(table: pa.Table, folder: Path, description: str) -> tuple[TableFile, ...]:
-    """Write `table` as a Delta table into `folder` (emptied first) and return its files in the order of their rows.
+    """Write `table` as a Delta table into `folder` (emptied first) and return its files, one or none, rows in order.
 
-    Raises DataLoss when what was written does not read back as the same number of rows.
+    The file is written here and then made a table: Delta's own writer works through the chunks of a table side by side and
+    leaves their order to chance. Raises DataLoss when the table does not consist of exactly that file.
     """
-    from deltalake import DeltaTable, WriterProperties, write_deltalake
+    from deltalake import write_deltalake
 
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    write_deltalake(
-        str(folder),
-        table,
-        mode="error",
-        description=description,
-        target_file_size=_ONE_FILE_BYTES,
-        writer_properties=WriterProperties(compression="ZSTD", max_row_group_size=131_072),
-    )
-    files = tuple(_describe(folder, Path(name).name) for name in DeltaTable(str(folder)).file_uris())
-    if len(files) > 1 or sum(file.row_count for file in files) != table.num_rows:
-        raise DataLoss("The table was not written as one ordered file.", reason="TABLE_INCOMPLETE")
-    return files
+    if not table.num_rows:  # such a table has no file
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_deltalake(str(folder), table, mode="error", description=description)
+        return ()
+    name = _emptied(folder)
+    pq.write_table(table, folder / name, compression="zstd", row_group_size=_ROW_GROUP)
+    return _made_table(folder, name, description)
 
 
 def adopt_file(path: Path, folder: Path, description: str) -> tuple[TableFile, ...]:
@@ -48,12 +43,21 @@ def adopt_file(path: Path, folder: Path, description: str) -> tuple[TableFile, .
 
     Raises DataLoss when the table does not consist of exactly that file.
     """
-    from deltalake import DeltaTable, convert_to_deltalake
+    name = _emptied(folder)
+    shutil.move(path, folder / name)
+    return _made_table(folder, name, description)
 
+
+def _emptied(folder: Path) -> str:
+    """Empty `folder`; returns the name of the file to be put there."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(mode=0o700, parents=True)
-    name = f"part-00000-{uuid.uuid4()}-c000.zstd.parquet"
-    shutil.move(path, folder / name)
+    return f"part-00000-{uuid.uuid4()}-c000.zstd.parquet"
+
+
+def _made_table(folder: Path, name: str, description: str) -> tuple[TableFile, ...]:
+    from deltalake import DeltaTable, convert_to_deltalake
+
     convert_to_deltalake(str(folder), description=description)
     found = [Path(uri).name for uri in DeltaTable(str(folder)).file_uris()]
     if found != [name]:
