@@ -24,6 +24,7 @@ from aisle_monitor.main import MIGRATIONS, wire
 from aisle_monitor.settings import MonitorSettings
 from aisle_runtime import telemetry
 from aisle_runtime.client import error_details, open_channel
+from aisle_runtime.names import new_id
 from aisle_runtime.testing import running_service
 from aisle_runtime.testing.nats import NatsServer, nats_server
 from aisle_runtime.testing.postgres import both_databases
@@ -112,7 +113,8 @@ async def test_a_run_goes_to_its_good_end_though_events_come_late_and_twice(hous
         systems { system: "model" metrics { name: "ndcg@10" value: 0.86 lower: 0.84 upper: 0.88 } } } }""",
         trainer_pb.TrainingJobSucceeded(slip=slip(run)),
     )
-    for event_id in ("t1", "t1", "t2"):
+    first, second = new_id("t"), new_id("t")  # the bus of all tests knows the ids of those before
+    for event_id in (first, first, second):
         await house.publish("trainer.training_job.succeeded", trained, event_id=event_id)
     governed = governance_pb.GovernanceRunCompleted(slip=slip(run))
     governed.governance_run.name = "governanceRuns/g"

@@ -27,6 +27,7 @@ from aisle_ranker.errors import EngineUnavailable
 from aisle_ranker.main import MIGRATIONS, wire
 from aisle_ranker.settings import RankerSettings
 from aisle_runtime.client import ErrorDetails, error_details, open_channel
+from aisle_runtime.names import new_id
 from aisle_runtime.testing import running_host
 from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
 from aisle_runtime.testing.postgres import both_databases
@@ -274,13 +275,14 @@ async def check_shopper(stub: Stub, publish: Publisher, reference: Reference) ->
     popular = np.argsort(-reference.shop.counts, kind="stable")[:10]
     assert ids(before) == [product(int(row)) for row in popular]
 
+    tag = new_id("t")  # the bus of all tests knows the ids of those before
     click = user_event_pb2.UserEvent(
-        event_id="click-1", product_id=product(60), customer_id="fresh", type=user_event_pb2.USER_EVENT_TYPE_CLICK
+        event_id=f"{tag}-click", product_id=product(60), customer_id="fresh", type=user_event_pb2.USER_EVENT_TYPE_CLICK
     )
     click.event_time.GetCurrentTime()
     for number in range(2):
         events = governance_events_pb2.UserEventsCollected(events=[click])
-        await publish("governance.user_events.collected", events, event_id=f"collected-{number}")
+        await publish("governance.user_events.collected", events, event_id=f"{tag}-collected-{number}")
     async with asyncio.timeout(WAIT_SECONDS):
         while ids(after := await stub.Recommend(ask)) == ids(before):
             await asyncio.sleep(0.02)

@@ -127,8 +127,13 @@ def _kinds(methods: str) -> list[int]:
     from aisle.pipeline.v1 import pipeline_spec_pb2 as spec_pb
 
     if methods.strip().lower() == "all":
-        rest = [number for number in spec_pb.FineTuningMethod.values() if number not in (0, 2)]
-        return [int(spec_pb.FINE_TUNING_METHOD_FULL), *rest]
+        first = spec_pb.FINE_TUNING_METHOD_FULL
+        left_out = (
+            spec_pb.FINE_TUNING_METHOD_UNSPECIFIED,
+            first,
+            spec_pb.FINE_TUNING_METHOD_FROZEN,
+        )  # the last trains nothing
+        return [int(first), *(number for number in spec_pb.FineTuningMethod.values() if number not in left_out)]
     words = [word.strip() for word in methods.split(",") if word.strip()]
     if not words:
         usage("--methods names no method.", "Name some, by comma, or `all`.")

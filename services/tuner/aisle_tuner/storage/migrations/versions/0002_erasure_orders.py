@@ -3,7 +3,7 @@
 from aisle_runtime.erasing.worker import create_erasure_orders
 from alembic import op
 
-revision = "0010_erasure_orders"
+revision = "0002"
 down_revision = "0001"
 
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_collect"
-down_revision = "0010_contracts"
+revision = "0007"
+down_revision = "0006"
 
 _COUNTED = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 

@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_contracts"
-down_revision = "0010_erasure_answers"
+revision = "0006"
+down_revision = "0005"
 
 
 def upgrade() -> None:

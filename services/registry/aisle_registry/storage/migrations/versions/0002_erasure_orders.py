@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from aisle_runtime.erasing.worker import create_erasure_orders
 from alembic import op
 
-revision = "0010_erasure_orders"
+revision = "0002"
 down_revision = "0001"
 
 

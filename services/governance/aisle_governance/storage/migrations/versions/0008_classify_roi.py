@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0010_classify_roi"
-down_revision = "0010_collect"
+revision = "0008"
+down_revision = "0007"
 
 _COUNTED = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
 
