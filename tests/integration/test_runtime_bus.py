@@ -215,6 +215,7 @@ async def test_poison_goes_to_the_dead_letters_while_the_rest_flows(
         with telemetry.span("demo.ask"):
             trace_id = telemetry.current_trace_id()
             await running.tell("raises", "invalid")
+        await running.until_dead(1)  # by then the stream exists
         bare = event_headers("demo", "bare", KIND, 0.0)
         del bare["ce-type"]
         await jetstream.publish(running.subject, b"no headers at all")
