@@ -20,7 +20,7 @@ class ImpressionsServed(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[ServedAnswer, _Mapping]]] = ...) -> None: ...
 
 class ServedAnswer(_message.Message):
-    __slots__ = ("answer_id", "surface", "model_version", "customer_id", "impressions", "serve_time", "duration_ms", "skipped_stages")
+    __slots__ = ("answer_id", "surface", "model_version", "customer_id", "impressions", "serve_time", "duration_ms", "skipped_stages", "serving_config", "serving_config_version")
     ANSWER_ID_FIELD_NUMBER: _ClassVar[int]
     SURFACE_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -29,6 +29,8 @@ class ServedAnswer(_message.Message):
     SERVE_TIME_FIELD_NUMBER: _ClassVar[int]
     DURATION_MS_FIELD_NUMBER: _ClassVar[int]
     SKIPPED_STAGES_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
     answer_id: str
     surface: str
     model_version: str
@@ -37,7 +39,9 @@ class ServedAnswer(_message.Message):
     serve_time: _timestamp_pb2.Timestamp
     duration_ms: float
     skipped_stages: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, answer_id: _Optional[str] = ..., surface: _Optional[str] = ..., model_version: _Optional[str] = ..., customer_id: _Optional[str] = ..., impressions: _Optional[_Iterable[_Union[_ranking_pb2.Impression, _Mapping]]] = ..., serve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., skipped_stages: _Optional[_Iterable[str]] = ...) -> None: ...
+    serving_config: str
+    serving_config_version: int
+    def __init__(self, answer_id: _Optional[str] = ..., surface: _Optional[str] = ..., model_version: _Optional[str] = ..., customer_id: _Optional[str] = ..., impressions: _Optional[_Iterable[_Union[_ranking_pb2.Impression, _Mapping]]] = ..., serve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., skipped_stages: _Optional[_Iterable[str]] = ..., serving_config: _Optional[str] = ..., serving_config_version: _Optional[int] = ...) -> None: ...
 
 class ServingStateChanged(_message.Message):
     __slots__ = ("state", "model_version", "live", "failure", "slip")
