@@ -17,7 +17,7 @@ from aisle_ranker.domain.conditions import (
     attribute,
     parse_condition,
 )
-from aisle_ranker.domain.exploration import MOST_DRAWN
+from aisle_ranker.domain.exploration import LEAST_TEMPERATURE, MOST_DRAWN
 from aisle_ranker.domain.placement import (
     BOOST,
     BURY,
@@ -142,9 +142,9 @@ def _exploration(message: config_pb.Exploration, path: str) -> Exploration:
         )
     if kind == "plackett_luce":
         luce, at = message.plackett_luce, f"{path}.plackett_luce"
-        # Below a thousandth the weights of a window leave the range of a float.
-        if not 0.001 <= luce.temperature <= 100:
-            raise InvalidField(f"{at}.temperature", "must be from 0.001 to 100")
+        # Below that the weights of a window leave the range of a float.
+        if not LEAST_TEMPERATURE <= luce.temperature <= 100:
+            raise InvalidField(f"{at}.temperature", f"must be from {LEAST_TEMPERATURE} to 100")
         return Exploration(
             PLACKETT_LUCE,
             checked_whole(luce.position, f"{at}.position", 1, LAST_POSITION),

@@ -27,7 +27,7 @@ class Placements:
         """`default` names the config of requests that name none; it need not be stored."""
         self._db, self._default, self._refresh, self._now = db, default, refresh_seconds, now
         self._known: dict[str, Placement] = {}
-        self._fingerprint = (0, 0)
+        self._fingerprint = 0
 
     async def restore(self) -> None:
         """Read everything anew."""

@@ -11,6 +11,9 @@ from aisle_ranker.domain.diversity import scaled
 MOST_DRAWN = 10
 """Positions of a Plackett-Luce draw: exact probabilities need every subset of them."""
 
+LEAST_TEMPERATURE = 0.002
+"""Scores differ by at most 1, so that the smallest weight is exp(-500)."""
+
 
 @dataclass(frozen=True, slots=True)
 class Draw:
@@ -64,11 +67,10 @@ def _chances(weights: Floats) -> Floats:
     size = inside.sum(axis=1)
     reached, table = np.zeros(1 << count), np.zeros((count, count))
     reached[0] = 1.0
+    bits = 1 << np.arange(count)
     for place in range(count):
         now = subsets[size == place]
-        for product in range(count):
-            here = now[~inside[now, product]]
-            chance = reached[here] * weights[product] / left[here]
-            table[product, place] = chance.sum()
-            reached[here | (1 << product)] += chance
+        chance = np.where(inside[now], 0.0, reached[now, None] * weights / left[now, None])
+        table[:, place] = chance.sum(axis=0)
+        np.add.at(reached, now[:, None] | bits, chance)
     return table

@@ -41,7 +41,7 @@ def everything(conn: Connection) -> list[tuple[str, int, bytes]]:
     return [(row.id, row.version, bytes(row.content)) for row in rows if row.content]
 
 
-def fingerprint(conn: Connection) -> tuple[int, int]:
-    """Return something that differs after every change: versions only grow."""
-    row = conn.execute(select(func.count(), func.coalesce(func.sum(table.c.version), 0))).one()
-    return int(row[0]), int(row[1])
+def fingerprint(conn: Connection) -> int:
+    """Return a number that grows with every change: the sum of each config's newest version, deletions included."""
+    last = select(func.max(table.c.version).label("version")).group_by(table.c.id).subquery()
+    return int(conn.execute(select(func.coalesce(func.sum(last.c.version), 0))).scalar_one())
