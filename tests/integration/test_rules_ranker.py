@@ -15,12 +15,12 @@ from aisle.ranker.v1 import replay_pb2 as replay_pb
 from aisle.ranker.v1 import serving_config_pb2 as config_pb
 from aisle.type.v1 import context_pb2
 from aisle_runtime.convert import to_timestamp
-from aisle_runtime.erasing.worker import order_for
-from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
-from aisle_runtime.tokens import Signer
+from aisle_runtime.testing.nats import NatsServer, nats_server, own_nats_server  # noqa: F401
+from aisle_runtime.tokens import Signer, load_key
 from google.protobuf.json_format import ParseDict
 from monitor_support import Publisher
 from ranker_fakes import Bundle, FakeRegistry, Reference, build, fake_registry
+from test_erasure_services import Ear, ordered
 from test_ranker import Listener, Stub, ids, live, ranker, refusal
 
 ONE, TWO = "models/shop-ranker/versions/1", "models/shop-ranker/versions/2"
@@ -264,28 +264,22 @@ async def test_every_kind_of_proposal_for_known_and_unknown_shoppers(
 
 async def test_the_log_of_requests_forgets_a_person(
     tmp_path: Path,
-    nats_server: NatsServer,  # noqa: F811
+    own_nats_server: NatsServer,  # noqa: F811
     first: tuple[Bundle, Reference],
 ) -> None:
-    key = b"s" * 32
-    (tmp_path / "subject.key").write_bytes(key)
+    key = load_key(tmp_path / "subject.key")
+    ear = await Ear.open(own_nats_server, "ranker")
     more = {"subject_key_file": tmp_path / "subject.key"}
-    async with serving(tmp_path, nats_server, first[0], **more) as (stub, _, publish):
+    async with serving(tmp_path, own_nats_server, first[0], **more) as (stub, _, publish):
         tokens = {}
         for customer in ("shopper-41", "shopper-42"):
             context = context_pb2.ShopperContext(customer_id=customer)
             answer = await stub.Recommend(pb.RecommendRequest(kind=pb.RECOMMEND_KIND_FOR_YOU, context=context))
             tokens[customer] = answer.info.attribution_token
             assert (await replay(stub, answer.info.attribution_token)).identical
-        order = order_for(key, "erasures/e1", "shopper-41", [])
-        await publish("governance.subject.erased", governance_events_pb2.SubjectErased(order=order))
-        async with asyncio.timeout(20):
-            while True:
-                try:
-                    await replay(stub, tokens["shopper-41"])
-                except Exception:
-                    break
-                await asyncio.sleep(0.02)
+        await publish("governance.subject.erased", ordered(key, "shopper-41", []))
+        told = await ear.next()
+        assert told.done and {one.kind: one.count for one in told.counts}["logged_answers"] == 1
         assert (await refusal(replay(stub, tokens["shopper-41"]))).reason == "ANSWER_NOT_LOGGED"
         assert (await replay(stub, tokens["shopper-42"])).identical
         signer = Signer.from_file(tmp_path / "state" / "signing.key")
@@ -297,3 +291,4 @@ async def test_the_log_of_requests_forgets_a_person(
             ("", "INVALID_FIELD"),
         ):
             assert (await refusal(replay(stub, answer))).reason == reason
+    await ear.connection.close()

@@ -87,6 +87,21 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Moves of many candidates for one reason; who has the same position before and after was not moved."""
+
+    kind: str
+    rule: str
+    before: Ints
+    """Positions from 1; 0 for a candidate that was not found."""
+    after: Ints
+
+    def taken(self, order: Ints) -> "Step":
+        """Return the step for the candidates in another order."""
+        return Step(self.kind, self.rule, self.before[order], self.after[order])
+
+
+@dataclass(frozen=True, slots=True)
 class Ordering:
     """All candidates of an answer, best first."""
 
@@ -96,8 +111,8 @@ class Ordering:
     sources: Mapping[str, Source]
     parts: Mapping[str, Floats] = field(default_factory=dict)
     """What each feature and boost adds to each score, in the order of adding."""
-    moves: Mapping[str, Sequence[Move]] = field(default_factory=dict)
-    """By product id."""
+    steps: Sequence["Step"] = ()
+    """What moved candidates, in the order of happening."""
     propensities: Floats | None = None
     """None: every product is where it is for certain."""
 
@@ -115,14 +130,17 @@ class Ordering:
             for name, source in self.sources.items()
             if source.scores[at] == source.scores[at]
         )
-        product_id = self.product_ids[at]
         return Result(
-            product_id,
+            self.product_ids[at],
             self.titles[at],
             float(self.scores[at]),
             components,
             contributions=tuple((name, float(values[at])) for name, values in self.parts.items()),
-            moves=tuple(self.moves.get(product_id, ())),
+            moves=tuple(
+                Move(step.kind, step.rule, int(step.before[at]), int(step.after[at]))
+                for step in self.steps
+                if step.before[at] != step.after[at]
+            ),
             propensity=1.0 if self.propensities is None else float(self.propensities[at]),
         )
 

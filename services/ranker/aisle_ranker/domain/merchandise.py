@@ -1,13 +1,13 @@
 """What is done to an order after it was scored: rules, diversity, exploration; every move says who made it."""
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from aisle_ranker.domain.answer import Move, Ordering, Source
+from aisle_ranker.domain.answer import Ordering, Source, Step
 from aisle_ranker.domain.arrays import Floats, Ints, Vectors
 from aisle_ranker.domain.catalog import Catalog, LiveModel
 from aisle_ranker.domain.diversity import dpp, mmr
@@ -82,7 +82,7 @@ class _Desk:
     order: Ints = field(init=False)
     scores: Floats = field(init=False)
     parts: dict[str, Floats] = field(init=False)
-    moves: dict[str, list[Move]] = field(default_factory=lambda: defaultdict(list))
+    steps: list[Step] = field(default_factory=list)
     propensities: Floats | None = None
     """By position of the ordering as it came."""
     added: set[int] = field(default_factory=set)
@@ -121,7 +121,9 @@ class _Desk:
         there = set(self.came.product_ids)
         new = [one for one in dict.fromkeys(rule.products.condition.product_ids) if one not in there]
         titles = {one: self.live.title(one) for one in new}
-        titles = {one: title for one, title in titles.items() if title and rule.products.means(one, title, {})}
+        titles = {one: title for one, title in titles.items() if title}
+        meant = rule.products.means(list(titles), list(titles.values()), {})
+        titles = {one: title for (one, title), wanted in zip(titles.items(), meant, strict=True) if wanted}
         if not titles:
             return
         more, before = len(titles), len(self.came)
@@ -184,12 +186,12 @@ class _Desk:
             for cap in open_caps:
                 cap.counts[self._value(at, cap.rule.attribute)] += 1
         self.bounds += [cap.left for cap in caps]
-        order = self._with_first(np.array([*first, *waiting], dtype=np.int64))
-        before, after = _places(self.order, len(self.came)), _places(order, len(self.came))
-        self.order = order
-        for at, rule in delayed.items():
-            if before[at] != after[at]:
-                self.moves[self.came.product_ids[at]].append(Move(CAP, rule, int(before[at]) + 1, int(after[at]) + 1))
+        before = self.order
+        self.order = self._with_first(np.array([*first, *waiting], dtype=np.int64))
+        for cap in caps:
+            meant = np.zeros(len(self.came), dtype=bool)
+            meant[[at for at, rule in delayed.items() if rule == cap.rule.id]] = True
+            self._note(before, CAP, cap.rule.id, meant)
 
     def explore(self, placement: Placement, answer_id: str) -> None:
         """Draw the order of some neighbours and note how probable it was."""
@@ -218,16 +220,13 @@ class _Desk:
         if not self.pinned:
             return
         order = list(self._free())
-        names: dict[int, str] = {}
-        for at, (position, rule) in sorted(self.pinned.items(), key=lambda entry: entry[1][0]):
+        for at, (position, _) in sorted(self.pinned.items(), key=lambda entry: entry[1][0]):
             order.insert(min(position - 1, len(order)), at)
-            names[at] = rule
-        before = _places(self.order, len(self.came))
-        self.order = np.array(order, dtype=np.int64)
-        for after, at in enumerate(self.order, 1):
-            if int(at) in names and (int(at) in self.added or before[at] + 1 != after):
-                found = 0 if int(at) in self.added else int(before[at]) + 1
-                self.moves[self.came.product_ids[at]].append(Move(PIN, names[int(at)], found, after))
+        before, self.order = self.order, np.array(order, dtype=np.int64)
+        for name in dict.fromkeys(rule for _, rule in self.pinned.values()):
+            meant = np.zeros(len(self.came), dtype=bool)
+            meant[[at for at, (_, rule) in self.pinned.items() if rule == name]] = True
+            self._note(before, PIN, name, meant)
 
     def ordering(self) -> Ordering:
         """Return what came of it."""
@@ -238,7 +237,7 @@ class _Desk:
             scores=self.scores[order],
             sources={name: source.taken(order) for name, source in self.came.sources.items()},
             parts={name: values[order] for name, values in self.parts.items()},
-            moves=dict(self.moves),
+            steps=[step.taken(order) for step in self.steps],
             propensities=None if self.propensities is None else self.propensities[order],
         )
 
@@ -258,20 +257,25 @@ class _Desk:
 
     def _moved(self, order: Ints, kind: str, name: str, meant: Mask | None = None) -> None:
         """Take `order` and note who moved: of a boost those that it means, otherwise everybody."""
-        before = _places(self.order, len(self.came))
-        changed = np.flatnonzero(order != self.order)
-        self.order = order
-        for place in changed:
-            at = int(order[place])
-            if meant is None or meant[at]:
-                move = Move(kind, name, int(before[at]) + 1, int(place) + 1)
-                self.moves[self.came.product_ids[at]].append(move)
+        before, self.order = self.order, order
+        self._note(before, kind, name, meant)
+
+    def _note(self, order: Ints, kind: str, name: str, meant: Mask | None) -> None:
+        """Note who moved from `order` to the present one."""
+        before, after = _places(order, len(self.came)) + 1, _places(self.order, len(self.came)) + 1
+        if self.added and kind == PIN:
+            before[list(self.added)] = 0
+        moved = before != after if meant is None else meant & (before != after)
+        if moved.any():
+            self.steps.append(Step(kind, name, before, np.where(moved, after, before)))
 
     def _meant(self, products: Selector, positions: Ints) -> Mask:
-        ids, titles, attributes = self.came.product_ids, self.came.titles, self.circumstances.attributes
-        nothing: Mapping[str, str] = {}
-        found = [products.means(ids[at], titles[at], attributes.get(ids[at], nothing)) for at in positions]
-        return np.array(found, dtype=bool)
+        ids, titles = self.came.product_ids, self.came.titles
+        if len(positions) != len(ids) or len(self.order) != len(ids):
+            ids, titles = [ids[at] for at in positions], [titles[at] for at in positions]
+            return np.array(products.means(ids, titles, self.circumstances.attributes), dtype=bool)
+        found = np.array(products.means(ids, titles, self.circumstances.attributes), dtype=bool)
+        return found[positions]
 
     def _value(self, at: int, attribute: str) -> str:
         return self.circumstances.attributes.get(self.came.product_ids[at], {}).get(attribute, "").strip().casefold()

@@ -1,7 +1,7 @@
 """Serving configs: what is done to an order after it was scored, checked when they are stored."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from aisle_ranker.domain.conditions import (
@@ -28,23 +28,32 @@ class Selector:
     """Says which products a rule means; remembers its answers where they can't change."""
 
     condition: Condition
-    _known: dict[tuple[str, str], bool] = field(default_factory=dict, repr=False, compare=False)
+    _known: dict[Hashable, bool] = field(default_factory=dict, repr=False, compare=False)
 
-    @property
-    def _steady(self) -> bool:
-        return self.condition.fields <= {PRODUCT_ID, TITLE}
-
-    def means(self, product_id: str, title: str, attributes: Mapping[str, str]) -> bool:
-        """Say whether the product is meant."""
-        if not self._steady:
-            return self.condition.holds({**attributes, PRODUCT_ID: product_id, TITLE: title})
-        key = (product_id, title)
-        found = self._known.get(key)
-        if found is None:
-            if len(self._known) >= MOST_REMEMBERED:
-                self._known.clear()
-            found = self._known[key] = self.condition.holds({PRODUCT_ID: product_id, TITLE: title})
-        return found
+    def means(self, product_ids: Sequence[str], titles: Sequence[str], attributes: Attributes) -> list[bool]:
+        """Say of each product whether it is meant."""
+        asked, holds = self.condition.fields, self.condition.holds
+        if not asked <= {PRODUCT_ID, TITLE}:
+            return [
+                holds({**attributes.get(one, {}), PRODUCT_ID: one, TITLE: title})
+                for one, title in zip(product_ids, titles, strict=True)
+            ]
+        # Looking answers up by what they depend on is ten times as fast as asking again.
+        keys: Sequence[Hashable] = list(zip(product_ids, titles, strict=True))
+        if len(asked) == 1:
+            keys = product_ids if PRODUCT_ID in asked else titles
+        known = self._known
+        found = [known.get(key) for key in keys]
+        if None not in found:
+            return found  # type: ignore[return-value]
+        if len(known) > MOST_REMEMBERED:
+            known.clear()
+        answers = []
+        for key, one, title, before in zip(keys, product_ids, titles, found, strict=True):
+            answer = holds({PRODUCT_ID: one, TITLE: title}) if before is None else before
+            known[key] = answer
+            answers.append(answer)
+        return answers
 
 
 @dataclass(frozen=True, slots=True)
