@@ -110,6 +110,16 @@ def test_pins_win_over_everything_and_may_add_a_product(shop: Opened) -> None:
     assert [(m.kind, m.rule, m.before, m.after) for m in new.moves] == [("pin", "two", 0, 3)]
 
 
+def test_a_pin_does_not_bring_back_what_is_left_out_and_takes_the_best_after_boosts(shop: Opened) -> None:
+    title = shop.live.title("p00050").split()[0]
+    out = rule({"exclude": {}}, f'title : "{title}"', name="out")
+    pin = rule({"pin_position": 1}, 'product_id = "p00050"', name="pin")
+    found = run(shop, circumstances=around(shop, may_add=True), rules=[pin, out])
+    assert "p00050" not in found.product_ids
+    best = [rule({"pin_position": 1}, 'brand = "bolt"', name="pin"), rule({"boost": 0.5}, 'product_id = "p00004"')]
+    assert places(run(shop, rules=best))[:3] == [4, 3, 0]
+
+
 def test_a_cap_bounds_a_brand_among_the_first_ones(shop: Opened) -> None:
     cap = rule({"exposure_cap": {"attribute": "brand", "max_count": 1, "window": 4}}, name="cap")
     found = run(shop, rules=[cap])

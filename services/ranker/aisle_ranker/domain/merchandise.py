@@ -47,11 +47,12 @@ def arrange(
         by_action[BOOST if rule.action == BURY else rule.action].append(rule)
     for rule in [*by_action[EXCLUDE], *by_action[KEEP_ONLY]]:
         desk.keep(rule.products, rule.action == KEEP_ONLY)
-    desk.find_pinned(by_action[PIN])
+    desk.add_named(by_action[PIN])
     for rule in by_action[BOOST]:
         desk.boost(rule.action, rule.id, rule.source, rule.products, rule.amount)
     for boost in circumstances.boosts:
         desk.boost(BOOST if boost.amount > 0 else BURY, boost.source, boost.source, boost.products, boost.amount)
+    desk.find_pinned(by_action[PIN])
     desk.diversify(placement)
     desk.cap(by_action[CAP])
     desk.explore(placement, answer_id)
@@ -85,6 +86,8 @@ class _Desk:
     steps: list[Step] = field(default_factory=list)
     propensities: Floats | None = None
     """By position of the ordering as it came."""
+    kept: list[tuple[Selector, bool]] = field(default_factory=list)
+    """Who is left out (False) or alone stays (True)."""
     added: set[int] = field(default_factory=set)
     """Products that were not found but pinned."""
     bounds: list[int] = field(default_factory=list)
@@ -99,13 +102,13 @@ class _Desk:
 
     def keep(self, products: Selector, those: bool) -> None:
         """Leave out the products meant, or all others."""
+        self.kept.append((products, those))
         self.order = self.order[self._meant(products, self.order) == those]
 
     def find_pinned(self, rules: Sequence[Rule]) -> None:
-        """Note who gets which position, and put in products that were not found."""
+        """Note who gets which position."""
         taken: set[int] = set()
         for rule in rules:
-            self._add_named(rule)
             position = rule.position
             for at in self.order[self._meant(rule.products, self.order)]:
                 while position in taken:
@@ -114,17 +117,21 @@ class _Desk:
                     self.pinned[int(at)] = (position, rule.id)
                     taken.add(position)
 
-    def _add_named(self, rule: Rule) -> None:
-        """Append products of the index that a pin names and that were not found."""
-        if not self.circumstances.may_add:
-            return
+    def add_named(self, rules: Sequence[Rule]) -> None:
+        """Append products of the index that pins name and that were not found, unless a rule leaves them out."""
         there = set(self.came.product_ids)
-        new = [one for one in dict.fromkeys(rule.products.condition.product_ids) if one not in there]
-        titles = {one: self.live.title(one) for one in new}
-        titles = {one: title for one, title in titles.items() if title}
-        meant = rule.products.means(list(titles), list(titles.values()), {})
-        titles = {one: title for (one, title), wanted in zip(titles.items(), meant, strict=True) if wanted}
-        if not titles:
+        titles: dict[str, str] = {}
+        for rule in rules:
+            for one in rule.products.condition.product_ids:
+                title = self.live.title(one) if one not in there else ""
+                if title and rule.products.means([one], [title], {})[0]:
+                    titles[one] = title
+        titles = {
+            one: title
+            for one, title in titles.items()
+            if all(products.means([one], [title], {})[0] == those for products, those in self.kept)
+        }
+        if not titles or not self.circumstances.may_add:
             return
         more, before = len(titles), len(self.came)
         self.came = replace(
@@ -263,8 +270,8 @@ class _Desk:
     def _note(self, order: Ints, kind: str, name: str, meant: Mask | None) -> None:
         """Note who moved from `order` to the present one."""
         before, after = _places(order, len(self.came)) + 1, _places(self.order, len(self.came)) + 1
-        if self.added and kind == PIN:
-            before[list(self.added)] = 0
+        if self.added:  # where they were before their pin is nothing that anybody saw
+            before[list(self.added)] = 0 if kind == PIN else after[list(self.added)]
         moved = before != after if meant is None else meant & (before != after)
         if moved.any():
             self.steps.append(Step(kind, name, before, np.where(moved, after, before)))
