@@ -171,7 +171,7 @@ def _print(session: Session, answer: Any, title: str) -> None:
             r.title,
             ", ".join(
                 f"{c.source} {output.number(c.value if explained else c.score)}"
-                for c in (r.contributions if explained else r.components)
+                for c in ([c for c in r.contributions if c.value] if explained else r.components)
             ),
             *([_moved(r)] if moved else []),
         )
