@@ -7,18 +7,24 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
+from aisle.ranker.v1 import ranker_events_pb2 as events_pb
 from aisle.ranker.v1 import ranking_pb2 as ranking_pb
 from aisle_runtime import telemetry
 from aisle_runtime.names import new_id
 from aisle_runtime.tokens import Signer
 
 from aisle_ranker import convert
-from aisle_ranker.domain.answer import Ordering, Ranking, Result, Trail
+from aisle_ranker.answer_log import LoggedAnswer
+from aisle_ranker.asking import Asked
+from aisle_ranker.domain.answer import RULES, Ordering, Ranking, Result, Trail
 from aisle_ranker.domain.budget import Deadline
+from aisle_ranker.domain.cascade import Offload
 from aisle_ranker.domain.catalog import LiveModel
+from aisle_ranker.domain.merchandise import arrange
+from aisle_ranker.domain.placement import Placement
 from aisle_ranker.errors import InvalidField, PageTokenStale
-from aisle_ranker.impressions import Impressions
 from aisle_ranker.serving import Serving
 from aisle_ranker.telemetry import (
     ATTR_CANDIDATES,
@@ -53,6 +59,8 @@ class Caller:
     query: str = ""
     """What was searched for; told with the impressions, so that clicks can be explained."""
     visitor_id: str = ""
+    asked: Asked | None = None
+    """What is asked for beside the page; None: no rules, no log."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,28 +105,85 @@ class Answer:
 Order = Callable[[LiveModel, Deadline, Trail], Awaitable[Ordering]]
 
 
+class Finds(Protocol):
+    """Knows placements."""
+
+    def of(self, name: str) -> Placement:
+        """Return the placement of this resource name, "" for the default; raises ServingConfigNotFound."""
+        ...
+
+
+class ShowsServed(Protocol):
+    """Takes what was shown."""
+
+    def add(self, answer: events_pb.ServedAnswer) -> None:
+        """Take one answer without waiting."""
+        ...
+
+
+class Logs(Protocol):
+    """Takes down answers that may be asked for again."""
+
+    def add(self, answer: LoggedAnswer) -> None:
+        """Take one answer without waiting."""
+        ...
+
+
 @dataclass
 class Answering:
     """What the three ranking RPCs share."""
 
     serving: Serving
     signer: Signer
-    impressions: Impressions
+    impressions: ShowsServed
     serving_config: str
     reserve_seconds: float
     page_memory: int
+    placements: Finds | None = None
+    log: Logs | None = None
+    offload: Offload | None = None
+    """Where rules are applied; None: at once."""
+    new_answer_id: Callable[[], str] = lambda: new_id("a")
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _orders: OrderedDict[str, Ranking] = field(default_factory=OrderedDict)
 
     async def answer(self, caller: Caller, page: Page, dataset_task: str, order: Order) -> Answer:
         """Order the candidates, or go on with an order made before, and put the page's answer together.
 
         `dataset_task` names the entry of the manifest's dataset versions that brought the products. Raises NoLiveModel,
-        PageTokenStale and what `order` raises.
+        PageTokenStale, ServingConfigNotFound and what `order` raises.
         """
+        placement, answer_id = self._placement(caller), self.new_answer_id()
         ranking = self._remembered(page)
         if ranking is None:
-            ranking = await self._made(caller, page, dataset_task, order)
-        return self._put_together(caller, page, ranking)
+            # The pages of an order go by the draw of the first one, also when the order has to be made again.
+            arranged = self._arranged(caller, placement, page.order_id or answer_id, order)
+            ranking = await self._made(caller, page, dataset_task, arranged, placement)
+        return self._put_together(caller, page, ranking, answer_id)
+
+    def _placement(self, caller: Caller) -> Placement:
+        if caller.asked is None or self.placements is None:
+            return Placement(self.serving_config)
+        return self.placements.of(caller.asked.serving_config)
+
+    def _arranged(self, caller: Caller, placement: Placement, draw_id: str, order: Order) -> Order:
+        """Return `order` followed by the placement's rules."""
+        asked = caller.asked
+        if asked is None or not placement.changes(asked.circumstances):
+            return order
+
+        async def arranged(live: LiveModel, deadline: Deadline, trail: Trail) -> Ordering:
+            found = await order(live, deadline, trail)
+            with trail.stage(RULES) as left:
+
+                def work() -> Ordering:
+                    return arrange(live, found, placement, asked.circumstances, draw_id)
+
+                ordering = work() if self.offload is None else await self.offload(work)
+                left.candidates = len(ordering)
+            return ordering
+
+        return arranged
 
     def _remembered(self, page: Page) -> Ranking | None:
         ranking = self._orders.get(page.order_id)
@@ -127,7 +192,7 @@ class Answering:
             return ranking.later(())
         return None
 
-    async def _made(self, caller: Caller, page: Page, dataset_task: str, order: Order) -> Ranking:
+    async def _made(self, caller: Caller, page: Page, dataset_task: str, order: Order, placement: Placement) -> Ranking:
         with self.serving.use() as live:
             if page.model_version and page.model_version != live.name:
                 raise PageTokenStale()
@@ -151,13 +216,17 @@ class Answering:
                 dataset_version=live.manifest.dataset_versions.get(dataset_task, ""),
                 stages=tuple(trail.stages),
                 degradations=tuple(trail.degradations),
+                serving_config=placement.name,
+                serving_config_version=placement.version,
+                invalid=() if caller.asked is None else tuple(caller.asked.circumstances.invalid),
             )
 
-    def _put_together(self, caller: Caller, page: Page, ranking: Ranking) -> Answer:
-        shown = ranking.ordering.results(page.offset, page.size)
-        answer_id, now = new_id("a"), datetime.now(UTC)
+    def _put_together(self, caller: Caller, page: Page, ranking: Ranking, answer_id: str) -> Answer:
+        shown, now, asked = ranking.ordering.results(page.offset, page.size), self.now(), caller.asked
         token = self._token(answer_id, caller, ranking, shown, now)
-        results = convert.results(shown, page.offset, ranking.dataset_version)
+        results = convert.results(
+            shown, page.offset, ranking.dataset_version, explain=asked is not None and asked.explain
+        )
         next_part = ""
         if not page.only and page.offset + page.size < len(ranking.ordering):
             order_id = page.order_id or answer_id
@@ -167,7 +236,6 @@ class Answering:
         info = convert.answer_info(
             ranking,
             token=token,
-            serving_config=self.serving_config,
             trace_id=telemetry.current_trace_id(),
             duration_ms=duration_ms,
         )
@@ -184,6 +252,11 @@ class Answering:
             visitor_id=caller.visitor_id,
         )
         self.impressions.add(served)
+        if self.log is not None and asked is not None and not page.order_id:
+            logged = LoggedAnswer.of(
+                answer_id, now.timestamp(), caller.surface, asked, ranking, shown[:MOST_IMPRESSIONS]
+            )
+            self.log.add(logged)
         return Answer(results, info, next_part)
 
     def _remember(self, order_id: str, ranking: Ranking) -> None:

@@ -7,6 +7,7 @@ from aisle.governance.v1 import user_event_pb2
 from aisle.ranker.v1 import ranker_events_pb2 as events_pb
 from aisle.ranker.v1 import ranker_service_pb2 as pb
 from aisle.ranker.v1 import ranking_pb2 as ranking_pb
+from aisle.ranker.v1 import serving_config_pb2 as config_pb
 from aisle.registry.v1 import model_version_pb2
 from aisle.type.v1 import failure_pb2
 from aisle_runtime.convert import failure_from_error, from_timestamp, to_timestamp
@@ -44,8 +45,10 @@ def wanted(candidates: Iterable[pb.Candidate]) -> list[Wanted]:
     return [Wanted(candidate.product_id, candidate.title.strip()) for candidate in candidates]
 
 
-def results(found: Sequence[Result], offset: int, dataset_version: str) -> list[ranking_pb.RankingResult]:
-    """Write a page of results that begins after `offset` others."""
+def results(
+    found: Sequence[Result], offset: int, dataset_version: str, *, explain: bool = False
+) -> list[ranking_pb.RankingResult]:
+    """Write a page of results that begins after `offset` others; `explain` adds what their scores are made of."""
     return [
         ranking_pb.RankingResult(
             product_id=result.product_id,
@@ -57,19 +60,28 @@ def results(found: Sequence[Result], offset: int, dataset_version: str) -> list[
                 for part in result.components
             ],
             dataset_version=dataset_version,
-            propensity=1.0,
+            propensity=result.propensity,
+            contributions=[
+                ranking_pb.Contribution(source=source, value=value) for source, value in result.contributions if explain
+            ],
+            moves=[
+                ranking_pb.Move(kind=move.kind, rule=move.rule, from_position=move.before, to_position=move.after)
+                for move in result.moves
+            ],
         )
         for place, result in enumerate(found, 1)
     ]
 
 
-def answer_info(
-    ranking: Ranking, *, token: str, serving_config: str, trace_id: str, duration_ms: float
-) -> ranking_pb.AnswerInfo:
+def answer_info(ranking: Ranking, *, token: str, trace_id: str, duration_ms: float) -> ranking_pb.AnswerInfo:
     """Write what an answer says about itself."""
     return ranking_pb.AnswerInfo(
         attribution_token=token,
-        serving_config=serving_config,
+        serving_config=ranking.serving_config,
+        serving_config_version=ranking.serving_config_version,
+        invalid_conditions=[
+            config_pb.InvalidCondition(field=field, problem=problem) for field, problem in ranking.invalid
+        ],
         model_version=ranking.model_version,
         dataset_versions=[ranking.dataset_version] if ranking.dataset_version else [],
         timings=[
@@ -161,7 +173,12 @@ def served_answer(
         model_version=ranking.model_version,
         customer_id=customer_id,
         impressions=[
-            ranking_pb.Impression(product_id=result.product_id, position=offset + place, score=result.score)
+            ranking_pb.Impression(
+                product_id=result.product_id,
+                position=offset + place,
+                score=result.score,
+                propensity=result.propensity,
+            )
             for place, result in enumerate(shown, 1)
         ],
         serve_time=to_timestamp(serve_time),
@@ -169,4 +186,6 @@ def served_answer(
         skipped_stages=[entry.stage for entry in ranking.degradations],
         query=query,
         visitor_id=visitor_id,
+        serving_config=ranking.serving_config,
+        serving_config_version=ranking.serving_config_version,
     )

@@ -13,11 +13,13 @@ from aisle_runtime.erasing.worker import StillWaiting, Task
 from aisle_runtime.names import new_id
 from sqlalchemy import Connection
 
+from aisle_ranker.answer_log import AnswerLog
 from aisle_ranker.domain.loads import Load, Version
 from aisle_ranker.fetching import Registry
 from aisle_ranker.impressions import Impressions
 from aisle_ranker.loading import Loading
 from aisle_ranker.shoppers import Shoppers, belongs_to
+from aisle_ranker.storage import answers as answer_store
 from aisle_ranker.storage import serving as serving_store
 from aisle_ranker.storage import shoppers as shopper_store
 
@@ -34,6 +36,7 @@ class Copies:
     loading: Loading
     shoppers: Shoppers
     impressions: Impressions
+    log: AnswerLog | None = None
 
     async def scrub(self, task: Task) -> None:
         """Forget deeds at once; bundles are replaced by those that the registry has rewritten, which is waited for.
@@ -48,6 +51,9 @@ class Copies:
             return {"deeds": shopper_store.forget_shoppers(conn, theirs)}
 
         await task.write(forget)
+        if self.log is not None:
+            answers = await self.log.of_people(task.subjects)
+            await task.write(lambda conn: {"logged_answers": answer_store.forget(conn, answers)})
         named = await self._named(task.subjects)
         for version in named:
             await self.refresh(version)

@@ -2,20 +2,34 @@
 
 from collections.abc import Mapping
 
-from aisle_runtime.errors import AisleError, DataLoss, FailedPrecondition, InvalidField, NotFound, Unavailable
+from aisle_runtime.errors import (
+    Aborted,
+    AisleError,
+    AlreadyExists,
+    DataLoss,
+    FailedPrecondition,
+    InvalidField,
+    NotFound,
+    Unavailable,
+)
 
 __all__ = [
     "AisleError",
+    "AnswerNotLogged",
     "BundleInvalid",
     "DataLoss",
     "EngineUnavailable",
     "GoldenMismatch",
     "InvalidField",
     "LoadSuperseded",
+    "ModelVersionNotKept",
     "NoLiveModel",
     "PageTokenStale",
     "RegistryAway",
     "RegistryRefused",
+    "ServingConfigChanged",
+    "ServingConfigExists",
+    "ServingConfigNotFound",
     "UnknownCustomer",
     "UnknownProduct",
 ]
@@ -147,4 +161,74 @@ class RegistryRefused(FailedPrecondition):
             "The registry does not give out the model version.",
             next_step="Look the version up in the registry.",
             facts={"registry_reason": why},
+        )
+
+
+class ServingConfigNotFound(NotFound):
+    """No serving config has this name, or not this version of it."""
+
+    reason = "SERVING_CONFIG_NOT_FOUND"
+
+    def __init__(self, field: str, config_id: str, version: int = 0) -> None:
+        """Name the request's field."""
+        what = f"version {version} of this serving config is not kept" if version else "there is no such serving config"
+        super().__init__(
+            f"{field}: {what}.",
+            next_step="List the serving configs, or create one.",
+            facts={"field": field, "serving_config": f"servingConfigs/{config_id}"[:128]},
+        )
+
+
+class ServingConfigExists(AlreadyExists):
+    """The id is taken."""
+
+    reason = "SERVING_CONFIG_EXISTS"
+
+    def __init__(self, config_id: str) -> None:
+        """Name it."""
+        super().__init__(
+            "A serving config of this id exists.",
+            next_step="Update it, or choose another id.",
+            facts={"serving_config": f"servingConfigs/{config_id}"},
+        )
+
+
+class ServingConfigChanged(Aborted):
+    """Somebody else stored a version since the caller read it."""
+
+    reason = "SERVING_CONFIG_CHANGED"
+
+    def __init__(self, config_id: str, version: int) -> None:
+        """Name the newest version."""
+        super().__init__(
+            "The serving config has changed since it was read.",
+            next_step="Read it again and repeat the change.",
+            facts={"serving_config": f"servingConfigs/{config_id}", "version": str(version)},
+        )
+
+
+class AnswerNotLogged(NotFound):
+    """The log of requests does not hold the answer."""
+
+    reason = "ANSWER_NOT_LOGGED"
+
+    def __init__(self) -> None:
+        """Say what the log holds."""
+        super().__init__(
+            "The log of requests does not hold this answer.",
+            next_step="Use the token of a first page that is younger than the log's retention.",
+        )
+
+
+class ModelVersionNotKept(FailedPrecondition):
+    """This ranker has no files of the version."""
+
+    reason = "MODEL_VERSION_NOT_KEPT"
+
+    def __init__(self, name: str) -> None:
+        """Name the version."""
+        super().__init__(
+            "This ranker keeps no files of the model version.",
+            next_step="Replay under the live model: model_version = live.",
+            facts={"model_version": name[:200]},
         )

@@ -191,6 +191,10 @@ class Loading:
             raise
         return live
 
+    async def prepare_again(self, version: Version) -> LiveModel:
+        """Load a stored version beside the live one; raises what a load may fail with. The caller closes it."""
+        return await self._prepare(version, must_answer=True)
+
     async def _test(self, live: LiveModel, golden: Golden) -> None:
         await self.smoke.check(live, golden)
         titles = live.search.catalog.titles or live.recommend.catalog.titles

@@ -12,6 +12,7 @@ from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_runtime.tokens import Signer
 
+from aisle_ranker.answer_log import AnswerLog
 from aisle_ranker.answering import Answering
 from aisle_ranker.domain.cascade import Cascade
 from aisle_ranker.domain.catalog import LiveModel
@@ -27,6 +28,8 @@ from aisle_ranker.events import EventDoor, erasure_order
 from aisle_ranker.fetching import Registry
 from aisle_ranker.impressions import Impressions
 from aisle_ranker.loading import Loading
+from aisle_ranker.placements import Placements
+from aisle_ranker.replaying import Known, Replays
 from aisle_ranker.servicer import RankerServicer
 from aisle_ranker.serving import Serving
 from aisle_ranker.settings import RankerSettings
@@ -76,18 +79,37 @@ async def wire(platform: Platform) -> Wiring:
         smoke=SmokeTest(search, recommend, settings.precision),
         serving=serving,
     )
+    placements = Placements(platform.db, settings.serving_config, settings.serving_config_refresh_seconds)
+    await placements.restore()
+    log = AnswerLog(platform.db, settings.request_log_hours * 3600, settings.request_log_size)
+    signer = Signer.from_file(settings.signing_key_file or settings.state_dir / "signing.key")
     answering = Answering(
         serving=serving,
-        signer=Signer.from_file(settings.signing_key_file or settings.state_dir / "signing.key"),
+        signer=signer,
         impressions=impressions,
         serving_config=settings.serving_config,
         reserve_seconds=settings.deadline_reserve_ms / 1000,
         page_memory=settings.page_memory,
+        placements=placements,
+        log=log,
+        offload=offload,
     )
-    copies = Copies(platform.db, platform.artifacts, loading.registry, loading, shoppers, impressions)
+    copies = Copies(platform.db, platform.artifacts, loading.registry, loading, shoppers, impressions, log)
     orders = _erasures(platform, copies)
     await orders.restore()
-    servicer = RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased)
+
+    def doors(answering: Answering, serving: Serving, shoppers: Known) -> RankerServicer:
+        return RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased)
+
+    servicer = doors(answering, serving, shoppers)
+    servicer.keep(
+        platform.db,
+        platform.requests,
+        placements,
+        Replays(
+            platform.db, log, answering, serving, placements, signer, doors, loading.prepare_again, orders.is_erased
+        ),
+    )
     door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders)
 
     def register(server: grpc.aio.Server) -> None:
@@ -107,8 +129,8 @@ async def wire(platform: Platform) -> Wiring:
         register=register,
         service_names=[SERVICE_NAME],
         consumers=[*door.consumers(), orders.consumer()],
-        background=[loading.run, impressions.run, shoppers.run, orders.run],
-        on_stop=[impressions.flush, close],
+        background=[loading.run, impressions.run, shoppers.run, orders.run, placements.run, log.run],
+        on_stop=[impressions.flush, log.flush, close],
         ready=ready,
     )
 

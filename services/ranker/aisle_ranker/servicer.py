@@ -1,7 +1,7 @@
 """The gRPC door: convert, ask, convert; errors leave through the runtime's interceptor."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import grpc.aio
@@ -9,20 +9,28 @@ from aisle.ranker.v1 import ranker_service_pb2 as pb
 from aisle.ranker.v1 import ranker_service_pb2_grpc as pb_grpc
 from aisle.type.v1 import context_pb2
 from aisle_runtime import paging
+from aisle_runtime.db import Database
+from aisle_runtime.requests import RequestLog
 
-from aisle_ranker import convert
+from aisle_ranker import convert, convert_placements
 from aisle_ranker.answering import Answering, Caller, Order, Page
+from aisle_ranker.asking import Asked
 from aisle_ranker.domain import rank as rank_rules
 from aisle_ranker.domain.catalog import LiveModel
+from aisle_ranker.domain.kinds import Kinds
 from aisle_ranker.domain.manifest import PURCHASE_TASK, SEARCH_TASK
-from aisle_ranker.domain.profile import Taste, describe, taste
+from aisle_ranker.domain.placement import Circumstances
+from aisle_ranker.domain.profile import Deed, Taste, describe, taste
 from aisle_ranker.domain.rank import Rank
 from aisle_ranker.domain.recommend import Recommend
 from aisle_ranker.domain.search import Search
 from aisle_ranker.domain.text import checked_query
 from aisle_ranker.errors import InvalidField, UnknownCustomer
+from aisle_ranker.placements import Placements
+from aisle_ranker.replaying import Known, Replays
+from aisle_ranker.servicer_placements import PlacementServicer
+from aisle_ranker.servicer_replay import ReplayServicer
 from aisle_ranker.serving import Serving
-from aisle_ranker.shoppers import Shoppers
 
 Context = grpc.aio.ServicerContext[Any, Any]
 LONGEST_ID = 128
@@ -30,14 +38,21 @@ SEARCH_PAGE, RECOMMEND_PAGE, LARGEST_PAGE = 24, 20, 200
 MOST_RECENT = 100
 
 
-class RankerServicer(pb_grpc.RankerServiceServicer):
+BESIDE_A_PRODUCT = (
+    pb.RECOMMEND_KIND_SIMILAR,
+    pb.RECOMMEND_KIND_OTHERS_ALSO,
+    pb.RECOMMEND_KIND_FREQUENTLY_BOUGHT_TOGETHER,
+)
+
+
+class RankerServicer(PlacementServicer, ReplayServicer, pb_grpc.RankerServiceServicer):
     """RankerService over the rules."""
 
     def __init__(
         self,
         answering: Answering,
         serving: Serving,
-        shoppers: Shoppers,
+        shoppers: Known,
         search: Search,
         recommend: Recommend,
         rank: Rank,
@@ -47,12 +62,17 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         self._is_erased = is_erased
         self._answering, self._serving, self._shoppers = answering, serving, shoppers
         self._search, self._recommend, self._rank = search, recommend, rank
+        self._kinds = Kinds(recommend.cascade, recommend.offload)
+
+    def keep(self, db: Database, requests: RequestLog, placements: Placements, replays: Replays) -> None:
+        """Take what serving configs and replays need; a servicer of a replay has neither."""
+        self._db, self._requests, self._placements, self._replays = db, requests, placements, replays
 
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Find products for a query."""
         shopper = self._shopper(request.context)
         query = checked_query(request.query)
-        caller = _caller("search", shopper, context, query)
+        caller = self._caller("search", request, shopper, context, query=query)
         page = _page(request, SEARCH_PAGE)
         answer = await self._answering.answer(
             caller,
@@ -68,34 +88,17 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
     async def Recommend(self, request: pb.RecommendRequest, context: Context) -> pb.RecommendResponse:
         """Propose products."""
         shopper = self._shopper(request.context)
-        caller = _caller("recommend", shopper, context)
+        caller = self._caller("recommend", request, shopper, context)
         page = Page(paging.page_size(request.page_size, default=RECOMMEND_PAGE, maximum=LARGEST_PAGE), only=True)
-        if request.kind == pb.RECOMMEND_KIND_SIMILAR:
-            if not request.product_id:
-                raise InvalidField("product_id", "is required for similar products")
-            order: Order = lambda live, deadline, trail: self._recommend.similar(  # noqa: E731
-                live, request.product_id, deadline=deadline, trail=trail
-            )
-        elif request.kind == pb.RECOMMEND_KIND_FOR_YOU:
-            if len(request.recent_product_ids) > MOST_RECENT:
-                raise InvalidField("recent_product_ids", f"must hold at most {MOST_RECENT} ids")
-            order = lambda live, deadline, trail: self._recommend.for_you(  # noqa: E731
-                live,
-                self._taste(live, shopper, list(request.recent_product_ids)),
-                skip_neural=request.skip_neural,
-                deadline=deadline,
-                trail=trail,
-            )
-        else:
-            raise InvalidField("kind", "must say what kind of proposal is wanted")
+        order = self._proposals(request, caller)
         answer = await self._answering.answer(caller, page, PURCHASE_TASK, order)
         return pb.RecommendResponse(results=answer.results, info=answer.info)
 
     async def Rank(self, request: pb.RankRequest, context: Context) -> pb.RankResponse:
         """Order the caller's candidates."""
         shopper = self._shopper(request.context)
-        caller = _caller("rank", shopper, context, request.query.strip())
         wanted = rank_rules.checked(convert.wanted(request.candidates))
+        caller = self._caller("rank", request, shopper, context, query=request.query.strip())
         page = Page(rank_rules.MOST_CANDIDATES, only=True)
         if request.query.strip():
             query, task = checked_query(request.query), SEARCH_TASK
@@ -105,7 +108,7 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
         else:
             task = PURCHASE_TASK
             order = lambda live, deadline, trail: self._rank.for_shopper(  # noqa: E731
-                live, self._taste(live, shopper, []), wanted, deadline=deadline, trail=trail
+                live, _taste(live, caller, []), wanted, deadline=deadline, trail=trail
             )
         answer = await self._answering.answer(caller, page, task, order)
         return pb.RankResponse(results=answer.results, info=answer.info)
@@ -139,9 +142,74 @@ class RankerServicer(pb_grpc.RankerServiceServicer):
                 kept.ClearField(name)
         return kept
 
-    def _taste(self, live: LiveModel, shopper: context_pb2.ShopperContext, just_now: list[str]) -> Taste:
-        deeds = self._shoppers.of(shopper.customer_id, shopper.visitor_id)
-        return taste(live, shopper.customer_id, deeds, just_now)
+    def _caller(
+        self,
+        surface: str,
+        request: pb.SearchRequest | pb.RecommendRequest | pb.RankRequest,
+        shopper: context_pb2.ShopperContext,
+        context: Context,
+        query: str = "",
+    ) -> Caller:
+        started = time.perf_counter()
+        _check_length("context.customer_id", shopper.customer_id)
+        _check_length("context.visitor_id", shopper.visitor_id)
+        boosts, invalid = convert_placements.boosts(request.boosts)
+        circumstances = Circumstances(
+            facts=convert_placements.facts(surface, query, shopper, self._answering.now()),
+            boosts=boosts,
+            invalid=invalid,
+            attributes=convert_placements.attributes(request.candidates) if isinstance(request, pb.RankRequest) else {},
+            may_add=surface != "rank",
+        )
+        deeds: Sequence[Deed] = ()
+        if surface != "search":
+            deeds = self._shoppers.of(shopper.customer_id, shopper.visitor_id)
+        trends: Mapping[str, float] = {}
+        if isinstance(request, pb.RecommendRequest) and request.kind == pb.RECOMMEND_KIND_TRENDING:
+            trends = self._shoppers.trends()
+        if shopper is not request.context:
+            request = type(request).FromString(request.SerializeToString())
+            request.context.CopyFrom(shopper)
+        asked = Asked(request, request.serving_config, circumstances, request.explain, deeds, trends)
+        return Caller(surface, shopper.customer_id, context.time_remaining(), started, query, shopper.visitor_id, asked)
+
+    def _proposals(self, request: pb.RecommendRequest, caller: Caller) -> Order:
+        """Return the order of the kind that is asked for; raises InvalidField."""
+        asked = caller.asked
+        assert asked is not None
+        kind, product_id, recent = request.kind, request.product_id, list(request.recent_product_ids)
+        kinds, deeds, now = self._kinds, asked.deeds, self._answering.now().timestamp()
+        if kind in BESIDE_A_PRODUCT and not product_id:
+            raise InvalidField("product_id", "is required for proposals beside a product")
+        if len(recent) > MOST_RECENT:
+            raise InvalidField("recent_product_ids", f"must hold at most {MOST_RECENT} ids")
+        orders: dict[int, Order] = {
+            pb.RECOMMEND_KIND_SIMILAR: lambda live, deadline, trail: self._recommend.similar(
+                live, product_id, deadline=deadline, trail=trail
+            ),
+            pb.RECOMMEND_KIND_FOR_YOU: lambda live, deadline, trail: self._recommend.for_you(
+                live, _taste(live, caller, recent), skip_neural=request.skip_neural, deadline=deadline, trail=trail
+            ),
+            pb.RECOMMEND_KIND_OTHERS_ALSO: lambda live, deadline, trail: kinds.others_also(
+                live, product_id, deadline=deadline, trail=trail
+            ),
+            pb.RECOMMEND_KIND_FREQUENTLY_BOUGHT_TOGETHER: lambda live, deadline, trail: kinds.bought_together(
+                live, product_id, deadline=deadline, trail=trail
+            ),
+            pb.RECOMMEND_KIND_BUY_IT_AGAIN: lambda live, deadline, trail: kinds.again(
+                live, caller.customer_id, deeds, now, deadline=deadline, trail=trail
+            ),
+            pb.RECOMMEND_KIND_TRENDING: lambda live, deadline, trail: kinds.trending(
+                live, asked.trends, deadline=deadline, trail=trail
+            ),
+            pb.RECOMMEND_KIND_RECENTLY_VIEWED: lambda live, deadline, trail: kinds.viewed(
+                live, deeds, recent, deadline=deadline, trail=trail
+            ),
+        }
+        order = orders.get(kind)
+        if order is None:
+            raise InvalidField("kind", "must say what kind of proposal is wanted")
+        return order
 
 
 def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context, query: str = "") -> Caller:
@@ -149,6 +217,11 @@ def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context,
     _check_length("context.customer_id", shopper.customer_id)
     _check_length("context.visitor_id", shopper.visitor_id)
     return Caller(surface, shopper.customer_id, context.time_remaining(), started, query, shopper.visitor_id)
+
+
+def _taste(live: LiveModel, caller: Caller, just_now: list[str]) -> Taste:
+    deeds = caller.asked.deeds if caller.asked is not None else ()
+    return taste(live, caller.customer_id, deeds, just_now)
 
 
 def _check_length(field: str, value: str) -> None:

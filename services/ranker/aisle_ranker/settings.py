@@ -20,7 +20,13 @@ class RankerSettings(ServiceSettings):
     registry_address: str = "127.0.0.1:7104"
     """Where bundles come from."""
     serving_config: str = "default"
-    """Name of this configuration in answers."""
+    """Serving config of requests that name none; without a stored one of this id nothing is done to the order."""
+    serving_config_refresh_seconds: float = Field(default=5.0, gt=0)
+    """How soon changes of serving configs by another process on the same database are seen."""
+    request_log_hours: float = Field(default=24.0, ge=0)
+    """How long requests are kept for replay; 0 keeps none."""
+    request_log_size: int = Field(default=10_000, ge=1)
+    """Requests kept for replay at most; the oldest go first."""
     inference_backend: Literal["onnxruntime", "kserve"] = "onnxruntime"
     """`onnxruntime` runs the graphs in this process, `kserve` calls an Open Inference Protocol endpoint."""
     precision: Literal["int8", "fp32"] = "int8"

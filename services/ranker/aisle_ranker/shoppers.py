@@ -5,7 +5,7 @@ import logging
 import time
 from bisect import insort
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from aisle_runtime.db import Database
 from aisle_runtime.erasing.subjects import Subjects
@@ -13,6 +13,7 @@ from aisle_runtime.erasing.subjects import Subjects
 from aisle_ranker.domain.profile import RECENT_SHOWN, Deed
 from aisle_ranker.errors import AisleError
 from aisle_ranker.storage import shoppers as store
+from aisle_ranker.trends import Trends
 
 NEWEST_AT_START = 200_000
 UPKEEP_SECONDS = 3600.0
@@ -40,6 +41,7 @@ class Shoppers:
         """Keep at most `memory` shoppers, the longest silent ones go first."""
         self._db, self._memory, self._retention, self._now = db, memory, retention_seconds, now
         self._deeds: OrderedDict[str, list[Deed]] = OrderedDict()
+        self._trends = Trends(now)
 
     async def restore(self) -> None:
         """Read what was stored before the start."""
@@ -51,6 +53,9 @@ class Shoppers:
     def remember(self, shopper: str, deed: Deed) -> None:
         """Take in one deed; it counts from the next answer on."""
         deeds = self._deeds.setdefault(shopper, [])
+        # Who does one thing over and over again makes no trend.
+        if not any((entry.product_id, entry.action) == (deed.product_id, deed.action) for entry in deeds):
+            self._trends.add(deed)
         insort(deeds, deed, key=lambda entry: entry.time)
         del deeds[:-RECENT_SHOWN]
         self._deeds.move_to_end(shopper)
@@ -63,10 +68,20 @@ class Shoppers:
         session = self._deeds.get(f"v:{visitor_id}", []) if visitor_id else []
         return sorted([*known, *session], key=lambda entry: entry.time) if known and session else [*known, *session]
 
+    def trends(self) -> Mapping[str, float]:
+        """Return the products that shoppers deal with now, with weights that fade with time, strongest first."""
+        return self._trends.top()
+
     def forget(self, theirs: Callable[[str], bool]) -> None:
         """Forget the shoppers whose keys `theirs` names."""
-        for shopper in [key for key in self._deeds if theirs(key)]:
+        gone = [key for key in self._deeds if theirs(key)]
+        for shopper in gone:
             del self._deeds[shopper]
+        if gone:
+            self._trends.clear()
+            for deeds in self._deeds.values():
+                for deed in {(entry.product_id, entry.action): entry for entry in reversed(deeds)}.values():
+                    self._trends.add(deed)
 
     async def run(self) -> None:
         """Forget, once an hour, what is older than the retention."""

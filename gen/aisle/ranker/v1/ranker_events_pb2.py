@@ -29,7 +29,7 @@ from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#aisle/ranker/v1/ranker_events.proto\x12\x0f\x61isle.ranker.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1d\x61isle/ranker/v1/ranking.proto\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x11ImpressionsServed\x12.\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x1d.aisle.ranker.v1.ServedAnswer\"\x96\x02\n\x0cServedAnswer\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x19\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x04\x88\xe8\x18\x01\x12\x30\n\x0bimpressions\x18\x05 \x03(\x0b\x32\x1b.aisle.ranker.v1.Impression\x12.\n\nserve_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x01\x12\x16\n\x0eskipped_stages\x18\x08 \x03(\t\x12\r\n\x05query\x18\t \x01(\t\x12\x12\n\nvisitor_id\x18\n \x01(\t\"\xbf\x01\n\x13ServingStateChanged\x12,\n\x05state\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingState\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x0c\n\x04live\x18\x03 \x01(\x08\x12\'\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x05 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlipb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#aisle/ranker/v1/ranker_events.proto\x12\x0f\x61isle.ranker.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a\x1d\x61isle/ranker/v1/ranking.proto\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"C\n\x11ImpressionsServed\x12.\n\x07\x61nswers\x18\x01 \x03(\x0b\x32\x1d.aisle.ranker.v1.ServedAnswer\"\xce\x02\n\x0cServedAnswer\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x19\n\x0b\x63ustomer_id\x18\x04 \x01(\tB\x04\x88\xe8\x18\x01\x12\x30\n\x0bimpressions\x18\x05 \x03(\x0b\x32\x1b.aisle.ranker.v1.Impression\x12.\n\nserve_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x13\n\x0b\x64uration_ms\x18\x07 \x01(\x01\x12\x16\n\x0eskipped_stages\x18\x08 \x03(\t\x12\r\n\x05query\x18\t \x01(\t\x12\x12\n\nvisitor_id\x18\n \x01(\t\x12\x16\n\x0eserving_config\x18\x0b \x01(\t\x12\x1e\n\x16serving_config_version\x18\x0c \x01(\x03\"\xbf\x01\n\x13ServingStateChanged\x12,\n\x05state\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingState\x12\x15\n\rmodel_version\x18\x02 \x01(\t\x12\x0c\n\x04live\x18\x03 \x01(\x08\x12\'\n\x07\x66\x61ilure\x18\x04 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12,\n\x04slip\x18\x05 \x01(\x0b\x32\x1e.aisle.pipeline.v1.RoutingSlipb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,7 +41,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_IMPRESSIONSSERVED']._serialized_start=217
   _globals['_IMPRESSIONSSERVED']._serialized_end=284
   _globals['_SERVEDANSWER']._serialized_start=287
-  _globals['_SERVEDANSWER']._serialized_end=565
-  _globals['_SERVINGSTATECHANGED']._serialized_start=568
-  _globals['_SERVINGSTATECHANGED']._serialized_end=759
+  _globals['_SERVEDANSWER']._serialized_end=621
+  _globals['_SERVINGSTATECHANGED']._serialized_start=624
+  _globals['_SERVINGSTATECHANGED']._serialized_end=815
 # @@protoc_insertion_point(module_scope)

@@ -20,7 +20,7 @@ class ImpressionsServed(_message.Message):
     def __init__(self, answers: _Optional[_Iterable[_Union[ServedAnswer, _Mapping]]] = ...) -> None: ...
 
 class ServedAnswer(_message.Message):
-    __slots__ = ("answer_id", "surface", "model_version", "customer_id", "impressions", "serve_time", "duration_ms", "skipped_stages", "query", "visitor_id")
+    __slots__ = ("answer_id", "surface", "model_version", "customer_id", "impressions", "serve_time", "duration_ms", "skipped_stages", "query", "visitor_id", "serving_config", "serving_config_version")
     ANSWER_ID_FIELD_NUMBER: _ClassVar[int]
     SURFACE_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -31,6 +31,8 @@ class ServedAnswer(_message.Message):
     SKIPPED_STAGES_FIELD_NUMBER: _ClassVar[int]
     QUERY_FIELD_NUMBER: _ClassVar[int]
     VISITOR_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
     answer_id: str
     surface: str
     model_version: str
@@ -41,7 +43,9 @@ class ServedAnswer(_message.Message):
     skipped_stages: _containers.RepeatedScalarFieldContainer[str]
     query: str
     visitor_id: str
-    def __init__(self, answer_id: _Optional[str] = ..., surface: _Optional[str] = ..., model_version: _Optional[str] = ..., customer_id: _Optional[str] = ..., impressions: _Optional[_Iterable[_Union[_ranking_pb2.Impression, _Mapping]]] = ..., serve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., skipped_stages: _Optional[_Iterable[str]] = ..., query: _Optional[str] = ..., visitor_id: _Optional[str] = ...) -> None: ...
+    serving_config: str
+    serving_config_version: int
+    def __init__(self, answer_id: _Optional[str] = ..., surface: _Optional[str] = ..., model_version: _Optional[str] = ..., customer_id: _Optional[str] = ..., impressions: _Optional[_Iterable[_Union[_ranking_pb2.Impression, _Mapping]]] = ..., serve_time: _Optional[_Union[datetime.datetime, _timestamp_pb2.Timestamp, _Mapping]] = ..., duration_ms: _Optional[float] = ..., skipped_stages: _Optional[_Iterable[str]] = ..., query: _Optional[str] = ..., visitor_id: _Optional[str] = ..., serving_config: _Optional[str] = ..., serving_config_version: _Optional[int] = ...) -> None: ...
 
 class ServingStateChanged(_message.Message):
     __slots__ = ("state", "model_version", "live", "failure", "slip")

@@ -1,6 +1,8 @@
 import datetime
 
 from aisle.ranker.v1 import ranking_pb2 as _ranking_pb2
+from aisle.ranker.v1 import replay_pb2 as _replay_pb2
+from aisle.ranker.v1 import serving_config_pb2 as _serving_config_pb2
 from aisle.type.v1 import context_pb2 as _context_pb2
 from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -18,23 +20,39 @@ class RecommendKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     RECOMMEND_KIND_UNSPECIFIED: _ClassVar[RecommendKind]
     RECOMMEND_KIND_FOR_YOU: _ClassVar[RecommendKind]
     RECOMMEND_KIND_SIMILAR: _ClassVar[RecommendKind]
+    RECOMMEND_KIND_OTHERS_ALSO: _ClassVar[RecommendKind]
+    RECOMMEND_KIND_FREQUENTLY_BOUGHT_TOGETHER: _ClassVar[RecommendKind]
+    RECOMMEND_KIND_BUY_IT_AGAIN: _ClassVar[RecommendKind]
+    RECOMMEND_KIND_TRENDING: _ClassVar[RecommendKind]
+    RECOMMEND_KIND_RECENTLY_VIEWED: _ClassVar[RecommendKind]
 RECOMMEND_KIND_UNSPECIFIED: RecommendKind
 RECOMMEND_KIND_FOR_YOU: RecommendKind
 RECOMMEND_KIND_SIMILAR: RecommendKind
+RECOMMEND_KIND_OTHERS_ALSO: RecommendKind
+RECOMMEND_KIND_FREQUENTLY_BOUGHT_TOGETHER: RecommendKind
+RECOMMEND_KIND_BUY_IT_AGAIN: RecommendKind
+RECOMMEND_KIND_TRENDING: RecommendKind
+RECOMMEND_KIND_RECENTLY_VIEWED: RecommendKind
 
 class SearchRequest(_message.Message):
-    __slots__ = ("query", "page_size", "page_token", "context", "skip_neural")
+    __slots__ = ("query", "page_size", "page_token", "context", "skip_neural", "serving_config", "boosts", "explain")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     SKIP_NEURAL_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    BOOSTS_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     query: str
     page_size: int
     page_token: str
     context: _context_pb2.ShopperContext
     skip_neural: bool
-    def __init__(self, query: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., skip_neural: _Optional[bool] = ...) -> None: ...
+    serving_config: str
+    boosts: _containers.RepeatedCompositeFieldContainer[_serving_config_pb2.ProductBoost]
+    explain: bool
+    def __init__(self, query: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., skip_neural: _Optional[bool] = ..., serving_config: _Optional[str] = ..., boosts: _Optional[_Iterable[_Union[_serving_config_pb2.ProductBoost, _Mapping]]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
     __slots__ = ("results", "next_page_token", "info")
@@ -47,20 +65,26 @@ class SearchResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[_ranking_pb2.RankingResult, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., info: _Optional[_Union[_ranking_pb2.AnswerInfo, _Mapping]] = ...) -> None: ...
 
 class RecommendRequest(_message.Message):
-    __slots__ = ("kind", "product_id", "recent_product_ids", "page_size", "context", "skip_neural")
+    __slots__ = ("kind", "product_id", "recent_product_ids", "page_size", "context", "skip_neural", "serving_config", "boosts", "explain")
     KIND_FIELD_NUMBER: _ClassVar[int]
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     RECENT_PRODUCT_IDS_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
     SKIP_NEURAL_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    BOOSTS_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     kind: RecommendKind
     product_id: str
     recent_product_ids: _containers.RepeatedScalarFieldContainer[str]
     page_size: int
     context: _context_pb2.ShopperContext
     skip_neural: bool
-    def __init__(self, kind: _Optional[_Union[RecommendKind, str]] = ..., product_id: _Optional[str] = ..., recent_product_ids: _Optional[_Iterable[str]] = ..., page_size: _Optional[int] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., skip_neural: _Optional[bool] = ...) -> None: ...
+    serving_config: str
+    boosts: _containers.RepeatedCompositeFieldContainer[_serving_config_pb2.ProductBoost]
+    explain: bool
+    def __init__(self, kind: _Optional[_Union[RecommendKind, str]] = ..., product_id: _Optional[str] = ..., recent_product_ids: _Optional[_Iterable[str]] = ..., page_size: _Optional[int] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., skip_neural: _Optional[bool] = ..., serving_config: _Optional[str] = ..., boosts: _Optional[_Iterable[_Union[_serving_config_pb2.ProductBoost, _Mapping]]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class RecommendResponse(_message.Message):
     __slots__ = ("results", "info")
@@ -71,22 +95,37 @@ class RecommendResponse(_message.Message):
     def __init__(self, results: _Optional[_Iterable[_Union[_ranking_pb2.RankingResult, _Mapping]]] = ..., info: _Optional[_Union[_ranking_pb2.AnswerInfo, _Mapping]] = ...) -> None: ...
 
 class Candidate(_message.Message):
-    __slots__ = ("product_id", "title")
+    __slots__ = ("product_id", "title", "attributes")
+    class AttributesEntry(_message.Message):
+        __slots__ = ("key", "value")
+        KEY_FIELD_NUMBER: _ClassVar[int]
+        VALUE_FIELD_NUMBER: _ClassVar[int]
+        key: str
+        value: str
+        def __init__(self, key: _Optional[str] = ..., value: _Optional[str] = ...) -> None: ...
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
+    ATTRIBUTES_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     title: str
-    def __init__(self, product_id: _Optional[str] = ..., title: _Optional[str] = ...) -> None: ...
+    attributes: _containers.ScalarMap[str, str]
+    def __init__(self, product_id: _Optional[str] = ..., title: _Optional[str] = ..., attributes: _Optional[_Mapping[str, str]] = ...) -> None: ...
 
 class RankRequest(_message.Message):
-    __slots__ = ("query", "candidates", "context")
+    __slots__ = ("query", "candidates", "context", "serving_config", "boosts", "explain")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     CANDIDATES_FIELD_NUMBER: _ClassVar[int]
     CONTEXT_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
+    BOOSTS_FIELD_NUMBER: _ClassVar[int]
+    EXPLAIN_FIELD_NUMBER: _ClassVar[int]
     query: str
     candidates: _containers.RepeatedCompositeFieldContainer[Candidate]
     context: _context_pb2.ShopperContext
-    def __init__(self, query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ...) -> None: ...
+    serving_config: str
+    boosts: _containers.RepeatedCompositeFieldContainer[_serving_config_pb2.ProductBoost]
+    explain: bool
+    def __init__(self, query: _Optional[str] = ..., candidates: _Optional[_Iterable[_Union[Candidate, _Mapping]]] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., serving_config: _Optional[str] = ..., boosts: _Optional[_Iterable[_Union[_serving_config_pb2.ProductBoost, _Mapping]]] = ..., explain: _Optional[bool] = ...) -> None: ...
 
 class RankResponse(_message.Message):
     __slots__ = ("results", "info")

@@ -4,6 +4,8 @@ import grpc
 import warnings
 
 from aisle.ranker.v1 import ranker_service_pb2 as aisle_dot_ranker_dot_v1_dot_ranker__service__pb2
+from aisle.ranker.v1 import replay_pb2 as aisle_dot_ranker_dot_v1_dot_replay__pb2
+from aisle.ranker.v1 import serving_config_pb2 as aisle_dot_ranker_dot_v1_dot_serving__config__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
 GRPC_VERSION = grpc.__version__
@@ -63,6 +65,36 @@ class RankerServiceStub:
                 request_serializer=aisle_dot_ranker_dot_v1_dot_ranker__service__pb2.GetServingStateRequest.SerializeToString,
                 response_deserializer=aisle_dot_ranker_dot_v1_dot_ranker__service__pb2.GetServingStateResponse.FromString,
                 _registered_method=True)
+        self.CreateServingConfig = channel.unary_unary(
+                '/aisle.ranker.v1.RankerService/CreateServingConfig',
+                request_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.CreateServingConfigRequest.SerializeToString,
+                response_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.CreateServingConfigResponse.FromString,
+                _registered_method=True)
+        self.GetServingConfig = channel.unary_unary(
+                '/aisle.ranker.v1.RankerService/GetServingConfig',
+                request_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.GetServingConfigRequest.SerializeToString,
+                response_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.GetServingConfigResponse.FromString,
+                _registered_method=True)
+        self.ListServingConfigs = channel.unary_unary(
+                '/aisle.ranker.v1.RankerService/ListServingConfigs',
+                request_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.ListServingConfigsRequest.SerializeToString,
+                response_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.ListServingConfigsResponse.FromString,
+                _registered_method=True)
+        self.UpdateServingConfig = channel.unary_unary(
+                '/aisle.ranker.v1.RankerService/UpdateServingConfig',
+                request_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.UpdateServingConfigRequest.SerializeToString,
+                response_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.UpdateServingConfigResponse.FromString,
+                _registered_method=True)
+        self.DeleteServingConfig = channel.unary_unary(
+                '/aisle.ranker.v1.RankerService/DeleteServingConfig',
+                request_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.DeleteServingConfigRequest.SerializeToString,
+                response_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.DeleteServingConfigResponse.FromString,
+                _registered_method=True)
+        self.ReplayRequest = channel.unary_unary(
+                '/aisle.ranker.v1.RankerService/ReplayRequest',
+                request_serializer=aisle_dot_ranker_dot_v1_dot_replay__pb2.ReplayRequestRequest.SerializeToString,
+                response_deserializer=aisle_dot_ranker_dot_v1_dot_replay__pb2.ReplayRequestResponse.FromString,
+                _registered_method=True)
 
 
 class RankerServiceServicer:
@@ -107,6 +139,50 @@ class RankerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateServingConfig(self, request, context):
+        """Stores a serving config. INVALID_ARGUMENT names the field of the first rule that does not fit, with position and expectation where a
+        condition does not parse. Answers use it at once; other processes on the same database within `serving_config_refresh_seconds`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetServingConfig(self, request, context):
+        """Returns a serving config. NOT_FOUND (SERVING_CONFIG_NOT_FOUND).
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListServingConfigs(self, request, context):
+        """Lists serving configs.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def UpdateServingConfig(self, request, context):
+        """Stores a new version of a serving config. NOT_FOUND; fails as Create does.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def DeleteServingConfig(self, request, context):
+        """Deletes a serving config. NOT_FOUND. Requests that name it are NOT_FOUND from then on.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ReplayRequest(self, request, context):
+        """Answers a logged request again, under the same or another model version and serving config, and says what differs. Leaves no
+        impressions. NOT_FOUND (ANSWER_NOT_LOGGED) for an answer that was never logged, is older than the log, or of an erased person.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_RankerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -134,6 +210,36 @@ def add_RankerServiceServicer_to_server(servicer, server):
                     servicer.GetServingState,
                     request_deserializer=aisle_dot_ranker_dot_v1_dot_ranker__service__pb2.GetServingStateRequest.FromString,
                     response_serializer=aisle_dot_ranker_dot_v1_dot_ranker__service__pb2.GetServingStateResponse.SerializeToString,
+            ),
+            'CreateServingConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateServingConfig,
+                    request_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.CreateServingConfigRequest.FromString,
+                    response_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.CreateServingConfigResponse.SerializeToString,
+            ),
+            'GetServingConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetServingConfig,
+                    request_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.GetServingConfigRequest.FromString,
+                    response_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.GetServingConfigResponse.SerializeToString,
+            ),
+            'ListServingConfigs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListServingConfigs,
+                    request_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.ListServingConfigsRequest.FromString,
+                    response_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.ListServingConfigsResponse.SerializeToString,
+            ),
+            'UpdateServingConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.UpdateServingConfig,
+                    request_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.UpdateServingConfigRequest.FromString,
+                    response_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.UpdateServingConfigResponse.SerializeToString,
+            ),
+            'DeleteServingConfig': grpc.unary_unary_rpc_method_handler(
+                    servicer.DeleteServingConfig,
+                    request_deserializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.DeleteServingConfigRequest.FromString,
+                    response_serializer=aisle_dot_ranker_dot_v1_dot_serving__config__pb2.DeleteServingConfigResponse.SerializeToString,
+            ),
+            'ReplayRequest': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReplayRequest,
+                    request_deserializer=aisle_dot_ranker_dot_v1_dot_replay__pb2.ReplayRequestRequest.FromString,
+                    response_serializer=aisle_dot_ranker_dot_v1_dot_replay__pb2.ReplayRequestResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -275,6 +381,168 @@ class RankerService:
             '/aisle.ranker.v1.RankerService/GetServingState',
             aisle_dot_ranker_dot_v1_dot_ranker__service__pb2.GetServingStateRequest.SerializeToString,
             aisle_dot_ranker_dot_v1_dot_ranker__service__pb2.GetServingStateResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateServingConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.ranker.v1.RankerService/CreateServingConfig',
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.CreateServingConfigRequest.SerializeToString,
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.CreateServingConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetServingConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.ranker.v1.RankerService/GetServingConfig',
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.GetServingConfigRequest.SerializeToString,
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.GetServingConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListServingConfigs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.ranker.v1.RankerService/ListServingConfigs',
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.ListServingConfigsRequest.SerializeToString,
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.ListServingConfigsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def UpdateServingConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.ranker.v1.RankerService/UpdateServingConfig',
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.UpdateServingConfigRequest.SerializeToString,
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.UpdateServingConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def DeleteServingConfig(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.ranker.v1.RankerService/DeleteServingConfig',
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.DeleteServingConfigRequest.SerializeToString,
+            aisle_dot_ranker_dot_v1_dot_serving__config__pb2.DeleteServingConfigResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReplayRequest(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.ranker.v1.RankerService/ReplayRequest',
+            aisle_dot_ranker_dot_v1_dot_replay__pb2.ReplayRequestRequest.SerializeToString,
+            aisle_dot_ranker_dot_v1_dot_replay__pb2.ReplayRequestResponse.FromString,
             options,
             channel_credentials,
             insecure,

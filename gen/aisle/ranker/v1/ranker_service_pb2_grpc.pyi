@@ -4,6 +4,8 @@ isort:skip_file
 """
 
 from aisle.ranker.v1 import ranker_service_pb2 as _ranker_service_pb2
+from aisle.ranker.v1 import replay_pb2 as _replay_pb2
+from aisle.ranker.v1 import serving_config_pb2 as _serving_config_pb2
 from collections import abc as _abc
 from grpc import aio as _aio
 import abc as _abc_1
@@ -47,6 +49,22 @@ class RankerServiceStub:
     """Says what is known about a shopper's interests, with evidence. NOT_FOUND for an unknown customer."""
     GetServingState: _grpc.UnaryUnaryMultiCallable[_ranker_service_pb2.GetServingStateRequest, _ranker_service_pb2.GetServingStateResponse]
     """Says what is live."""
+    CreateServingConfig: _grpc.UnaryUnaryMultiCallable[_serving_config_pb2.CreateServingConfigRequest, _serving_config_pb2.CreateServingConfigResponse]
+    """Stores a serving config. INVALID_ARGUMENT names the field of the first rule that does not fit, with position and expectation where a
+    condition does not parse. Answers use it at once; other processes on the same database within `serving_config_refresh_seconds`.
+    """
+    GetServingConfig: _grpc.UnaryUnaryMultiCallable[_serving_config_pb2.GetServingConfigRequest, _serving_config_pb2.GetServingConfigResponse]
+    """Returns a serving config. NOT_FOUND (SERVING_CONFIG_NOT_FOUND)."""
+    ListServingConfigs: _grpc.UnaryUnaryMultiCallable[_serving_config_pb2.ListServingConfigsRequest, _serving_config_pb2.ListServingConfigsResponse]
+    """Lists serving configs."""
+    UpdateServingConfig: _grpc.UnaryUnaryMultiCallable[_serving_config_pb2.UpdateServingConfigRequest, _serving_config_pb2.UpdateServingConfigResponse]
+    """Stores a new version of a serving config. NOT_FOUND; fails as Create does."""
+    DeleteServingConfig: _grpc.UnaryUnaryMultiCallable[_serving_config_pb2.DeleteServingConfigRequest, _serving_config_pb2.DeleteServingConfigResponse]
+    """Deletes a serving config. NOT_FOUND. Requests that name it are NOT_FOUND from then on."""
+    ReplayRequest: _grpc.UnaryUnaryMultiCallable[_replay_pb2.ReplayRequestRequest, _replay_pb2.ReplayRequestResponse]
+    """Answers a logged request again, under the same or another model version and serving config, and says what differs. Leaves no
+    impressions. NOT_FOUND (ANSWER_NOT_LOGGED) for an answer that was never logged, is older than the log, or of an erased person.
+    """
 
 @_typing.type_check_only
 class RankerServiceAsyncStub(RankerServiceStub):
@@ -67,6 +85,22 @@ class RankerServiceAsyncStub(RankerServiceStub):
     """Says what is known about a shopper's interests, with evidence. NOT_FOUND for an unknown customer."""
     GetServingState: _aio.UnaryUnaryMultiCallable[_ranker_service_pb2.GetServingStateRequest, _ranker_service_pb2.GetServingStateResponse]  # type: ignore[assignment]
     """Says what is live."""
+    CreateServingConfig: _aio.UnaryUnaryMultiCallable[_serving_config_pb2.CreateServingConfigRequest, _serving_config_pb2.CreateServingConfigResponse]  # type: ignore[assignment]
+    """Stores a serving config. INVALID_ARGUMENT names the field of the first rule that does not fit, with position and expectation where a
+    condition does not parse. Answers use it at once; other processes on the same database within `serving_config_refresh_seconds`.
+    """
+    GetServingConfig: _aio.UnaryUnaryMultiCallable[_serving_config_pb2.GetServingConfigRequest, _serving_config_pb2.GetServingConfigResponse]  # type: ignore[assignment]
+    """Returns a serving config. NOT_FOUND (SERVING_CONFIG_NOT_FOUND)."""
+    ListServingConfigs: _aio.UnaryUnaryMultiCallable[_serving_config_pb2.ListServingConfigsRequest, _serving_config_pb2.ListServingConfigsResponse]  # type: ignore[assignment]
+    """Lists serving configs."""
+    UpdateServingConfig: _aio.UnaryUnaryMultiCallable[_serving_config_pb2.UpdateServingConfigRequest, _serving_config_pb2.UpdateServingConfigResponse]  # type: ignore[assignment]
+    """Stores a new version of a serving config. NOT_FOUND; fails as Create does."""
+    DeleteServingConfig: _aio.UnaryUnaryMultiCallable[_serving_config_pb2.DeleteServingConfigRequest, _serving_config_pb2.DeleteServingConfigResponse]  # type: ignore[assignment]
+    """Deletes a serving config. NOT_FOUND. Requests that name it are NOT_FOUND from then on."""
+    ReplayRequest: _aio.UnaryUnaryMultiCallable[_replay_pb2.ReplayRequestRequest, _replay_pb2.ReplayRequestResponse]  # type: ignore[assignment]
+    """Answers a logged request again, under the same or another model version and serving config, and says what differs. Leaves no
+    impressions. NOT_FOUND (ANSWER_NOT_LOGGED) for an answer that was never logged, is older than the log, or of an erased person.
+    """
 
 class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
     """RankerService answers shoppers inside the caller's deadline.
@@ -114,5 +148,57 @@ class RankerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_ranker_service_pb2.GetServingStateResponse, _abc.Awaitable[_ranker_service_pb2.GetServingStateResponse]]:
         """Says what is live."""
+
+    @_abc_1.abstractmethod
+    def CreateServingConfig(
+        self,
+        request: _serving_config_pb2.CreateServingConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_serving_config_pb2.CreateServingConfigResponse, _abc.Awaitable[_serving_config_pb2.CreateServingConfigResponse]]:
+        """Stores a serving config. INVALID_ARGUMENT names the field of the first rule that does not fit, with position and expectation where a
+        condition does not parse. Answers use it at once; other processes on the same database within `serving_config_refresh_seconds`.
+        """
+
+    @_abc_1.abstractmethod
+    def GetServingConfig(
+        self,
+        request: _serving_config_pb2.GetServingConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_serving_config_pb2.GetServingConfigResponse, _abc.Awaitable[_serving_config_pb2.GetServingConfigResponse]]:
+        """Returns a serving config. NOT_FOUND (SERVING_CONFIG_NOT_FOUND)."""
+
+    @_abc_1.abstractmethod
+    def ListServingConfigs(
+        self,
+        request: _serving_config_pb2.ListServingConfigsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_serving_config_pb2.ListServingConfigsResponse, _abc.Awaitable[_serving_config_pb2.ListServingConfigsResponse]]:
+        """Lists serving configs."""
+
+    @_abc_1.abstractmethod
+    def UpdateServingConfig(
+        self,
+        request: _serving_config_pb2.UpdateServingConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_serving_config_pb2.UpdateServingConfigResponse, _abc.Awaitable[_serving_config_pb2.UpdateServingConfigResponse]]:
+        """Stores a new version of a serving config. NOT_FOUND; fails as Create does."""
+
+    @_abc_1.abstractmethod
+    def DeleteServingConfig(
+        self,
+        request: _serving_config_pb2.DeleteServingConfigRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_serving_config_pb2.DeleteServingConfigResponse, _abc.Awaitable[_serving_config_pb2.DeleteServingConfigResponse]]:
+        """Deletes a serving config. NOT_FOUND. Requests that name it are NOT_FOUND from then on."""
+
+    @_abc_1.abstractmethod
+    def ReplayRequest(
+        self,
+        request: _replay_pb2.ReplayRequestRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_replay_pb2.ReplayRequestResponse, _abc.Awaitable[_replay_pb2.ReplayRequestResponse]]:
+        """Answers a logged request again, under the same or another model version and serving config, and says what differs. Leaves no
+        impressions. NOT_FOUND (ANSWER_NOT_LOGGED) for an answer that was never logged, is older than the log, or of an erased person.
+        """
 
 def add_RankerServiceServicer_to_server(servicer: RankerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

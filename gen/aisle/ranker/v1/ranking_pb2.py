@@ -22,12 +22,13 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.ranker.v1 import serving_config_pb2 as aisle_dot_ranker_dot_v1_dot_serving__config__pb2
 from aisle.type.v1 import failure_pb2 as aisle_dot_type_dot_v1_dot_failure__pb2
 from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61isle/ranker/v1/ranking.proto\x12\x0f\x61isle.ranker.v1\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb5\x01\n\rRankingResult\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x33\n\ncomponents\x18\x05 \x03(\x0b\x32\x1f.aisle.ranker.v1.ScoreComponent\x12\x17\n\x0f\x64\x61taset_version\x18\x06 \x01(\t\x12\x12\n\npropensity\x18\x07 \x01(\x01\"=\n\x0eScoreComponent\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0c\n\x04rank\x18\x03 \x01(\x05\"J\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x01\x12\x17\n\x0f\x63\x61ndidate_count\x18\x03 \x01(\x05\"3\n\x0b\x44\x65gradation\x12\x15\n\rskipped_stage\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"\x86\x02\n\nAnswerInfo\x12\x1f\n\x11\x61ttribution_token\x18\x01 \x01(\tB\x04\x88\xe8\x18\x02\x12\x16\n\x0eserving_config\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x18\n\x10\x64\x61taset_versions\x18\x04 \x03(\t\x12-\n\x07timings\x18\x05 \x03(\x0b\x32\x1c.aisle.ranker.v1.StageTiming\x12\x32\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x1c.aisle.ranker.v1.Degradation\x12\x19\n\x11total_duration_ms\x18\x07 \x01(\x01\x12\x10\n\x08trace_id\x18\x08 \x01(\t\"\xba\x01\n\x0cServingModel\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x15\n\rbundle_digest\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12-\n\tlive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14search_product_count\x18\x05 \x01(\x03\x12\x1f\n\x17recommend_product_count\x18\x06 \x01(\x03\"\xa1\x01\n\x0cServingState\x12+\n\x04live\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingModel\x12\x1d\n\x15loading_model_version\x18\x02 \x01(\t\x12\x31\n\x11last_load_failure\x18\x03 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12\x12\n\nswap_count\x18\x04 \x01(\x03\"A\n\nImpression\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x61isle/ranker/v1/ranking.proto\x12\x0f\x61isle.ranker.v1\x1a$aisle/ranker/v1/serving_config.proto\x1a\x1b\x61isle/type/v1/failure.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x91\x02\n\rRankingResult\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x10\n\x08position\x18\x03 \x01(\x05\x12\r\n\x05score\x18\x04 \x01(\x01\x12\x33\n\ncomponents\x18\x05 \x03(\x0b\x32\x1f.aisle.ranker.v1.ScoreComponent\x12\x17\n\x0f\x64\x61taset_version\x18\x06 \x01(\t\x12\x12\n\npropensity\x18\x07 \x01(\x01\x12\x34\n\rcontributions\x18\x08 \x03(\x0b\x32\x1d.aisle.ranker.v1.Contribution\x12$\n\x05moves\x18\t \x03(\x0b\x32\x15.aisle.ranker.v1.Move\"-\n\x0c\x43ontribution\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x01\"N\n\x04Move\x12\x0c\n\x04kind\x18\x01 \x01(\t\x12\x0c\n\x04rule\x18\x02 \x01(\t\x12\x15\n\rfrom_position\x18\x03 \x01(\x05\x12\x13\n\x0bto_position\x18\x04 \x01(\x05\"=\n\x0eScoreComponent\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\r\n\x05score\x18\x02 \x01(\x01\x12\x0c\n\x04rank\x18\x03 \x01(\x05\"J\n\x0bStageTiming\x12\r\n\x05stage\x18\x01 \x01(\t\x12\x13\n\x0b\x64uration_ms\x18\x02 \x01(\x01\x12\x17\n\x0f\x63\x61ndidate_count\x18\x03 \x01(\x05\"3\n\x0b\x44\x65gradation\x12\x15\n\rskipped_stage\x18\x01 \x01(\t\x12\r\n\x05\x63\x61use\x18\x02 \x01(\t\"\xe5\x02\n\nAnswerInfo\x12\x1f\n\x11\x61ttribution_token\x18\x01 \x01(\tB\x04\x88\xe8\x18\x02\x12\x16\n\x0eserving_config\x18\x02 \x01(\t\x12\x15\n\rmodel_version\x18\x03 \x01(\t\x12\x18\n\x10\x64\x61taset_versions\x18\x04 \x03(\t\x12-\n\x07timings\x18\x05 \x03(\x0b\x32\x1c.aisle.ranker.v1.StageTiming\x12\x32\n\x0c\x64\x65gradations\x18\x06 \x03(\x0b\x32\x1c.aisle.ranker.v1.Degradation\x12\x19\n\x11total_duration_ms\x18\x07 \x01(\x01\x12\x10\n\x08trace_id\x18\x08 \x01(\t\x12\x1e\n\x16serving_config_version\x18\t \x01(\x03\x12=\n\x12invalid_conditions\x18\n \x03(\x0b\x32!.aisle.ranker.v1.InvalidCondition\"\xba\x01\n\x0cServingModel\x12\x15\n\rmodel_version\x18\x01 \x01(\t\x12\x15\n\rbundle_digest\x18\x02 \x01(\t\x12\x0e\n\x06\x65ngine\x18\x03 \x01(\t\x12-\n\tlive_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1c\n\x14search_product_count\x18\x05 \x01(\x03\x12\x1f\n\x17recommend_product_count\x18\x06 \x01(\x03\"\xa1\x01\n\x0cServingState\x12+\n\x04live\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingModel\x12\x1d\n\x15loading_model_version\x18\x02 \x01(\t\x12\x31\n\x11last_load_failure\x18\x03 \x01(\x0b\x32\x16.aisle.type.v1.Failure\x12\x12\n\nswap_count\x18\x04 \x01(\x03\"U\n\nImpression\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x05\x12\r\n\x05score\x18\x03 \x01(\x01\x12\x12\n\npropensity\x18\x04 \x01(\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,20 +37,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ANSWERINFO'].fields_by_name['attribution_token']._loaded_options = None
   _globals['_ANSWERINFO'].fields_by_name['attribution_token']._serialized_options = b'\210\350\030\002'
-  _globals['_RANKINGRESULT']._serialized_start=142
-  _globals['_RANKINGRESULT']._serialized_end=323
-  _globals['_SCORECOMPONENT']._serialized_start=325
-  _globals['_SCORECOMPONENT']._serialized_end=386
-  _globals['_STAGETIMING']._serialized_start=388
-  _globals['_STAGETIMING']._serialized_end=462
-  _globals['_DEGRADATION']._serialized_start=464
-  _globals['_DEGRADATION']._serialized_end=515
-  _globals['_ANSWERINFO']._serialized_start=518
-  _globals['_ANSWERINFO']._serialized_end=780
-  _globals['_SERVINGMODEL']._serialized_start=783
-  _globals['_SERVINGMODEL']._serialized_end=969
-  _globals['_SERVINGSTATE']._serialized_start=972
-  _globals['_SERVINGSTATE']._serialized_end=1133
-  _globals['_IMPRESSION']._serialized_start=1135
-  _globals['_IMPRESSION']._serialized_end=1200
+  _globals['_RANKINGRESULT']._serialized_start=180
+  _globals['_RANKINGRESULT']._serialized_end=453
+  _globals['_CONTRIBUTION']._serialized_start=455
+  _globals['_CONTRIBUTION']._serialized_end=500
+  _globals['_MOVE']._serialized_start=502
+  _globals['_MOVE']._serialized_end=580
+  _globals['_SCORECOMPONENT']._serialized_start=582
+  _globals['_SCORECOMPONENT']._serialized_end=643
+  _globals['_STAGETIMING']._serialized_start=645
+  _globals['_STAGETIMING']._serialized_end=719
+  _globals['_DEGRADATION']._serialized_start=721
+  _globals['_DEGRADATION']._serialized_end=772
+  _globals['_ANSWERINFO']._serialized_start=775
+  _globals['_ANSWERINFO']._serialized_end=1132
+  _globals['_SERVINGMODEL']._serialized_start=1135
+  _globals['_SERVINGMODEL']._serialized_end=1321
+  _globals['_SERVINGSTATE']._serialized_start=1324
+  _globals['_SERVINGSTATE']._serialized_end=1485
+  _globals['_IMPRESSION']._serialized_start=1487
+  _globals['_IMPRESSION']._serialized_end=1572
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 import datetime
 
+from aisle.ranker.v1 import serving_config_pb2 as _serving_config_pb2
 from aisle.type.v1 import failure_pb2 as _failure_pb2
 from aisle.type.v1 import subject_pb2 as _subject_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -12,7 +13,7 @@ from typing import ClassVar as _ClassVar, Optional as _Optional, Union as _Union
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class RankingResult(_message.Message):
-    __slots__ = ("product_id", "title", "position", "score", "components", "dataset_version", "propensity")
+    __slots__ = ("product_id", "title", "position", "score", "components", "dataset_version", "propensity", "contributions", "moves")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     TITLE_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +21,8 @@ class RankingResult(_message.Message):
     COMPONENTS_FIELD_NUMBER: _ClassVar[int]
     DATASET_VERSION_FIELD_NUMBER: _ClassVar[int]
     PROPENSITY_FIELD_NUMBER: _ClassVar[int]
+    CONTRIBUTIONS_FIELD_NUMBER: _ClassVar[int]
+    MOVES_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     title: str
     position: int
@@ -27,7 +30,29 @@ class RankingResult(_message.Message):
     components: _containers.RepeatedCompositeFieldContainer[ScoreComponent]
     dataset_version: str
     propensity: float
-    def __init__(self, product_id: _Optional[str] = ..., title: _Optional[str] = ..., position: _Optional[int] = ..., score: _Optional[float] = ..., components: _Optional[_Iterable[_Union[ScoreComponent, _Mapping]]] = ..., dataset_version: _Optional[str] = ..., propensity: _Optional[float] = ...) -> None: ...
+    contributions: _containers.RepeatedCompositeFieldContainer[Contribution]
+    moves: _containers.RepeatedCompositeFieldContainer[Move]
+    def __init__(self, product_id: _Optional[str] = ..., title: _Optional[str] = ..., position: _Optional[int] = ..., score: _Optional[float] = ..., components: _Optional[_Iterable[_Union[ScoreComponent, _Mapping]]] = ..., dataset_version: _Optional[str] = ..., propensity: _Optional[float] = ..., contributions: _Optional[_Iterable[_Union[Contribution, _Mapping]]] = ..., moves: _Optional[_Iterable[_Union[Move, _Mapping]]] = ...) -> None: ...
+
+class Contribution(_message.Message):
+    __slots__ = ("source", "value")
+    SOURCE_FIELD_NUMBER: _ClassVar[int]
+    VALUE_FIELD_NUMBER: _ClassVar[int]
+    source: str
+    value: float
+    def __init__(self, source: _Optional[str] = ..., value: _Optional[float] = ...) -> None: ...
+
+class Move(_message.Message):
+    __slots__ = ("kind", "rule", "from_position", "to_position")
+    KIND_FIELD_NUMBER: _ClassVar[int]
+    RULE_FIELD_NUMBER: _ClassVar[int]
+    FROM_POSITION_FIELD_NUMBER: _ClassVar[int]
+    TO_POSITION_FIELD_NUMBER: _ClassVar[int]
+    kind: str
+    rule: str
+    from_position: int
+    to_position: int
+    def __init__(self, kind: _Optional[str] = ..., rule: _Optional[str] = ..., from_position: _Optional[int] = ..., to_position: _Optional[int] = ...) -> None: ...
 
 class ScoreComponent(_message.Message):
     __slots__ = ("source", "score", "rank")
@@ -58,7 +83,7 @@ class Degradation(_message.Message):
     def __init__(self, skipped_stage: _Optional[str] = ..., cause: _Optional[str] = ...) -> None: ...
 
 class AnswerInfo(_message.Message):
-    __slots__ = ("attribution_token", "serving_config", "model_version", "dataset_versions", "timings", "degradations", "total_duration_ms", "trace_id")
+    __slots__ = ("attribution_token", "serving_config", "model_version", "dataset_versions", "timings", "degradations", "total_duration_ms", "trace_id", "serving_config_version", "invalid_conditions")
     ATTRIBUTION_TOKEN_FIELD_NUMBER: _ClassVar[int]
     SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
     MODEL_VERSION_FIELD_NUMBER: _ClassVar[int]
@@ -67,6 +92,8 @@ class AnswerInfo(_message.Message):
     DEGRADATIONS_FIELD_NUMBER: _ClassVar[int]
     TOTAL_DURATION_MS_FIELD_NUMBER: _ClassVar[int]
     TRACE_ID_FIELD_NUMBER: _ClassVar[int]
+    SERVING_CONFIG_VERSION_FIELD_NUMBER: _ClassVar[int]
+    INVALID_CONDITIONS_FIELD_NUMBER: _ClassVar[int]
     attribution_token: str
     serving_config: str
     model_version: str
@@ -75,7 +102,9 @@ class AnswerInfo(_message.Message):
     degradations: _containers.RepeatedCompositeFieldContainer[Degradation]
     total_duration_ms: float
     trace_id: str
-    def __init__(self, attribution_token: _Optional[str] = ..., serving_config: _Optional[str] = ..., model_version: _Optional[str] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., degradations: _Optional[_Iterable[_Union[Degradation, _Mapping]]] = ..., total_duration_ms: _Optional[float] = ..., trace_id: _Optional[str] = ...) -> None: ...
+    serving_config_version: int
+    invalid_conditions: _containers.RepeatedCompositeFieldContainer[_serving_config_pb2.InvalidCondition]
+    def __init__(self, attribution_token: _Optional[str] = ..., serving_config: _Optional[str] = ..., model_version: _Optional[str] = ..., dataset_versions: _Optional[_Iterable[str]] = ..., timings: _Optional[_Iterable[_Union[StageTiming, _Mapping]]] = ..., degradations: _Optional[_Iterable[_Union[Degradation, _Mapping]]] = ..., total_duration_ms: _Optional[float] = ..., trace_id: _Optional[str] = ..., serving_config_version: _Optional[int] = ..., invalid_conditions: _Optional[_Iterable[_Union[_serving_config_pb2.InvalidCondition, _Mapping]]] = ...) -> None: ...
 
 class ServingModel(_message.Message):
     __slots__ = ("model_version", "bundle_digest", "engine", "live_time", "search_product_count", "recommend_product_count")
@@ -106,11 +135,13 @@ class ServingState(_message.Message):
     def __init__(self, live: _Optional[_Union[ServingModel, _Mapping]] = ..., loading_model_version: _Optional[str] = ..., last_load_failure: _Optional[_Union[_failure_pb2.Failure, _Mapping]] = ..., swap_count: _Optional[int] = ...) -> None: ...
 
 class Impression(_message.Message):
-    __slots__ = ("product_id", "position", "score")
+    __slots__ = ("product_id", "position", "score", "propensity")
     PRODUCT_ID_FIELD_NUMBER: _ClassVar[int]
     POSITION_FIELD_NUMBER: _ClassVar[int]
     SCORE_FIELD_NUMBER: _ClassVar[int]
+    PROPENSITY_FIELD_NUMBER: _ClassVar[int]
     product_id: str
     position: int
     score: float
-    def __init__(self, product_id: _Optional[str] = ..., position: _Optional[int] = ..., score: _Optional[float] = ...) -> None: ...
+    propensity: float
+    def __init__(self, product_id: _Optional[str] = ..., position: _Optional[int] = ..., score: _Optional[float] = ..., propensity: _Optional[float] = ...) -> None: ...

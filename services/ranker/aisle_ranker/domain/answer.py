@@ -10,6 +10,7 @@ import numpy as np
 from aisle_ranker.domain.arrays import Floats, Ints
 
 LEXICAL, EMBED, VECTOR_STAGE, FUSE, NEURAL_STAGE, RECALL = "lexical", "embed", "vector", "fuse", "neural", "recall"
+RULES = "rules"
 DEADLINE, ENGINE_UNAVAILABLE, NO_MODEL = "DEADLINE", "ENGINE_UNAVAILABLE", "NO_MODEL"
 
 
@@ -24,6 +25,19 @@ class Component:
 
 
 @dataclass(frozen=True, slots=True)
+class Move:
+    """What changed the position of a result."""
+
+    kind: str
+    """`boost`, `bury`, `pin`, `cap`, `diversity` or `exploration`."""
+    rule: str
+    """Id of the rule, "" for diversity and exploration."""
+    before: int
+    """Position from 1; 0 for a product that was not found."""
+    after: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One product of an answer."""
 
@@ -31,6 +45,11 @@ class Result:
     title: str
     score: float
     components: tuple[Component, ...]
+    contributions: tuple[tuple[str, float], ...] = ()
+    """What each feature and boost adds; their sum from the first to the last is the score to the bit."""
+    moves: tuple[Move, ...] = ()
+    propensity: float = 1.0
+    """Probability of being shown at this position."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +87,21 @@ class Source:
 
 
 @dataclass(frozen=True, slots=True)
+class Step:
+    """Moves of many candidates for one reason; who has the same position before and after was not moved."""
+
+    kind: str
+    rule: str
+    before: Ints
+    """Positions from 1; 0 for a candidate that was not found."""
+    after: Ints
+
+    def taken(self, order: Ints) -> "Step":
+        """Return the step for the candidates in another order."""
+        return Step(self.kind, self.rule, self.before[order], self.after[order])
+
+
+@dataclass(frozen=True, slots=True)
 class Ordering:
     """All candidates of an answer, best first."""
 
@@ -75,6 +109,12 @@ class Ordering:
     titles: Sequence[str]
     scores: Floats
     sources: Mapping[str, Source]
+    parts: Mapping[str, Floats] = field(default_factory=dict)
+    """What each feature and boost adds to each score, in the order of adding."""
+    steps: Sequence["Step"] = ()
+    """What moved candidates, in the order of happening."""
+    propensities: Floats | None = None
+    """None: every product is where it is for certain."""
 
     def __len__(self) -> int:
         """Return the number of candidates."""
@@ -90,7 +130,19 @@ class Ordering:
             for name, source in self.sources.items()
             if source.scores[at] == source.scores[at]
         )
-        return Result(self.product_ids[at], self.titles[at], float(self.scores[at]), components)
+        return Result(
+            self.product_ids[at],
+            self.titles[at],
+            float(self.scores[at]),
+            components,
+            contributions=tuple((name, float(values[at])) for name, values in self.parts.items()),
+            moves=tuple(
+                Move(step.kind, step.rule, int(step.before[at]), int(step.after[at]))
+                for step in self.steps
+                if step.before[at] != step.after[at]
+            ),
+            propensity=1.0 if self.propensities is None else float(self.propensities[at]),
+        )
 
 
 @dataclass(slots=True)
@@ -134,6 +186,10 @@ class Ranking:
     """Dataset version behind the index that was asked; "" when the manifest names none."""
     stages: tuple[Stage, ...]
     degradations: tuple[Degradation, ...]
+    serving_config: str = ""
+    serving_config_version: int = 0
+    invalid: Sequence[tuple[str, str]] = ()
+    """(field, problem) of conditions of the request that were ignored."""
 
     def later(self, stages: Sequence[Stage]) -> "Ranking":
         """Return the same ranking as read again from memory, with the timings of that."""

@@ -51,6 +51,11 @@ def blend(weights: Mapping[str, float], features: Mapping[str, Floats], count: i
     return total
 
 
+def shares(weights: Mapping[str, float], features: Mapping[str, Floats]) -> dict[str, Floats]:
+    """Return what each feature adds to the scores of `blend`, in the order in which it adds them."""
+    return {name: weights[name] * values for name, values in features.items() if weights.get(name, 0.0)}
+
+
 def without_neural(weights: Mapping[str, float], fallback: Mapping[str, float]) -> dict[str, float]:
     """Return the weights that order candidates before the neural stage.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from aisle_ranker.domain.answer import FUSE, NEURAL_STAGE, Ordering, Source, Trail
 from aisle_ranker.domain.arrays import Floats, Ints, TokenIds
-from aisle_ranker.domain.blend import NEURAL, best_first, blend, without_neural
+from aisle_ranker.domain.blend import NEURAL, best_first, blend, shares, without_neural
 from aisle_ranker.domain.budget import Deadline
 from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.domain.neural import Neural
@@ -73,10 +73,11 @@ class Cascade:
         count = len(pool.product_ids)
         with trail.stage(FUSE) as left:
             there = {name: weight for name, weight in weights.items() if name in pool.features}
-            fused = blend(without_neural(there, fallback), pool.features, count)
+            used: Mapping[str, float] = without_neural(there, fallback)
+            fused = blend(used, pool.features, count)
             order = best_first(fused)
             left.candidates = count
-        scores, sources = fused, dict(pool.sources)
+        scores, sources, own = fused, dict(pool.sources), np.zeros(count)
         weight = weights.get(plan.feature, 0.0) if plan is not None else 0.0
         if plan is not None and weight and plan.top and count:
             top = order[: plan.top]
@@ -88,17 +89,22 @@ class Cascade:
             trail.degrade(NEURAL_STAGE, cause)
             chosen = top[scored]
             if len(chosen):
-                scores = blend(weights, pool.features, count)
-                scores[chosen] += weight * found[scored]
+                used, scores = weights, blend(weights, pool.features, count)
+                own[chosen] = weight * found[scored]
+                scores[chosen] += own[chosen]
             order = np.concatenate([chosen[best_first(scores[chosen])], order[~np.isin(order, chosen)]])
             neural = np.full(count, np.nan)
             neural[top] = found
             sources[plan.feature] = Source.unranked(neural)
+        parts = shares(used, pool.features)
+        if plan is not None and own.any():
+            parts[plan.feature] = own
         return Ordering(
             product_ids=[pool.product_ids[at] for at in order],
             titles=[pool.titles[at] for at in order],
             scores=scores[order],
             sources={name: source.taken(order) for name, source in sources.items()},
+            parts={name: values[order] for name, values in parts.items()},
         )
 
 

@@ -129,6 +129,13 @@ class Histories(Protocol):
         """Return the customer's history; None for an unknown one."""
         ...
 
+    def together(self, row: int) -> tuple[Ints, Floats]:
+        """Return (rows, scores) of products in the same orders as `row`, by row.
+
+        score = orders with both / sqrt(orders with this one * orders with that one).
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LiveModel:

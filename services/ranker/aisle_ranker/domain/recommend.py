@@ -61,7 +61,7 @@ class Recommend:
         found = row
         covisits = catalog is live.recommend.catalog
         with trail.stage(RECALL) as left:
-            pool = await self.offload(lambda: _pool_like(live, catalog, found, covisits))
+            pool = await self.offload(lambda: pool_like(live, catalog, found, covisits))
             left.candidates = len(pool.product_ids)
         return await self.cascade.order(live, pool, SIMILAR_WEIGHTS, SIMILAR_WEIGHTS, None, deadline, trail)
 
@@ -101,10 +101,11 @@ def _pool_for(live: LiveModel, taste: Taste) -> tuple[Pool, Ints]:
     own = own[np.argsort(-times, kind="stable")]
     rows = np.unique(np.concatenate([neighbours, own, near, index.popular])).astype(np.int64)
     ranked = {COVISIT: neighbours, REPEAT_PURCHASE: own, VECTOR: near, POPULARITY: index.popular}
-    return _pool(index.catalog, rows, {name: values[rows] for name, values in features.items()}, ranked), rows
+    return pool_of(index.catalog, rows, {name: values[rows] for name, values in features.items()}, ranked), rows
 
 
-def _pool_like(live: LiveModel, catalog: Catalog, row: int, covisits: bool) -> Pool:
+def pool_like(live: LiveModel, catalog: Catalog, row: int, covisits: bool) -> Pool:
+    """Return the products near `row` in meaning, with `covisits` also those bought by the same customers."""
     similarity = catalog.similarity(catalog.embeddings[row]).astype(np.float64)
     near = top_rows(similarity, VECTOR_CANDIDATES + 1)
     near = near[near != row][:VECTOR_CANDIDATES]
@@ -117,10 +118,10 @@ def _pool_like(live: LiveModel, catalog: Catalog, row: int, covisits: bool) -> P
     rows = np.unique(np.concatenate(list(ranked.values())))
     rows = rows[rows != row].astype(np.int64)
     ranked = {name: found[found != row] for name, found in ranked.items()}
-    return _pool(catalog, rows, {name: values[rows] for name, values in features.items()}, ranked)
+    return pool_of(catalog, rows, {name: values[rows] for name, values in features.items()}, ranked)
 
 
-def _pool(catalog: Catalog, rows: Ints, features: Mapping[str, Floats], ranked: Mapping[str, Ints]) -> Pool:
+def pool_of(catalog: Catalog, rows: Ints, features: Mapping[str, Floats], ranked: Mapping[str, Ints]) -> Pool:
     """Make a pool; a source with neither score nor rank for a candidate says nothing about it."""
     sources = {}
     for name, values in features.items():

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from aisle_ranker.domain.arrays import Floats, Ints, Vectors
+from aisle_ranker.domain.baskets import Baskets
 from aisle_ranker.domain.blend import popularity, top_rows
 from aisle_ranker.domain.catalog import POPULAR_PRODUCTS, Catalog, Covisits, History, RecommendIndex
 from aisle_ranker.domain.tokens import Tokenizer, TokenStore
@@ -65,6 +66,7 @@ class ArrowHistories:
         """Read `histories.arrow` (None = nobody is known) against the products of the recommend index."""
         if file is None:
             self._row_of: dict[str, int] = {}
+            self._baskets = Baskets.of(np.zeros(0, np.int64), np.zeros(0, np.int64), np.zeros(1, np.int64))
             return
         table = _read(file, ("customer_id", "product_ids", "event_times", "order_count"))
         customers = _strings(table, "customer_id", file)
@@ -75,6 +77,11 @@ class ArrowHistories:
         self._orders: Ints = table.column("order_count").to_numpy().astype(np.int64)
         if len(self._times) != len(self._rows):
             raise BundleInvalid(f"{file.name} has another number of times than of products")
+        self._baskets = Baskets.of(self._rows, self._times, self._offsets)
+
+    def together(self, row: int) -> tuple[Ints, Floats]:
+        """Return (rows, scores) of products in the same orders as `row`."""
+        return self._baskets.together(row)
 
     def of(self, customer_id: str) -> History | None:
         """Return the customer's history; None for an unknown one."""

@@ -46,3 +46,20 @@ deeds = Table(
     Column("event_time", Float, nullable=False),
     Index("ix_deeds_event_time", "event_time"),
 )
+
+serving_configs = Table(
+    "serving_configs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("version", BigInteger, primary_key=True),
+    Column("content", LargeBinary, nullable=False),
+)
+
+logged_answers = Table(
+    "logged_answers",
+    metadata,
+    Column("answer_id", Text, primary_key=True),
+    Column("time", Float, nullable=False),
+    Column("content", LargeBinary, nullable=False),
+    Index("ix_logged_answers_time", "time"),
+)
