@@ -212,13 +212,6 @@ class RankerServicer(PlacementServicer, ReplayServicer, pb_grpc.RankerServiceSer
         return order
 
 
-def _caller(surface: str, shopper: context_pb2.ShopperContext, context: Context, query: str = "") -> Caller:
-    started = time.perf_counter()
-    _check_length("context.customer_id", shopper.customer_id)
-    _check_length("context.visitor_id", shopper.visitor_id)
-    return Caller(surface, shopper.customer_id, context.time_remaining(), started, query, shopper.visitor_id)
-
-
 def _taste(live: LiveModel, caller: Caller, just_now: list[str]) -> Taste:
     deeds = caller.asked.deeds if caller.asked is not None else ()
     return taste(live, caller.customer_id, deeds, just_now)
