@@ -155,7 +155,8 @@ class Assisting:
         understanding = await self._off(lambda: _understand(library.classifier, message, language))
         degradations: tuple[str, ...] = ()
         version = ""
-        reply = _by_template(library, message, understanding)
+        choices = _choices(library, message, understanding)
+        reply = answer.by_template(understanding, choices)
         if reply is None:
             try:
                 with self._serving.use() as live:
@@ -164,7 +165,7 @@ class Assisting:
             except NoLiveModel:
                 reply = await self._off(lambda: self._quoted(library, message, library.lexical(message)))
                 degradations = (VECTOR, PRODUCTS)
-        reply = reply or answer.hand_off(message, understanding)
+        reply = reply or answer.hand_off(message, understanding, choices)
         training = "" if library.classifier is None else library.classifier.training_id
         return Assisted(understanding, reply, degradations, training, version)
 
@@ -233,13 +234,13 @@ def _understand(classifier: Classifier | None, message: str, language: str) -> U
     return Understanding(language, guess(INTENT), guess(EMOTION), guess(URGENCY))
 
 
-def _by_template(library: Library, message: str, understanding: Understanding) -> Reply | None:
+def _choices(library: Library, message: str, understanding: Understanding) -> list[Template | None]:
+    """Return the best template of each of the most probable intents."""
     if understanding.intent is None:
-        return None
+        return []
     question = answer.evenly(message)
     shown = [label for label, _ in understanding.intent.ranked[: answer.SHOWN_INTENTS]]
-    choices = [best_template(question, library.templates.get(label, ()), understanding.language) for label in shown]
-    return answer.by_template(understanding, choices)
+    return [best_template(question, library.templates.get(label, ()), understanding.language) for label in shown]
 
 
 def _products(live: LiveModel, message: str) -> list[ProductHit]:

@@ -29,8 +29,11 @@ FEWEST_PER_LABEL, FEWEST_LABELS_TO_REFUSE = 10, 6
 PENALTIES = (1.0, 10.0, 100.0)
 CALIBRATE_RATIO, TEST_RATIO = 0.15, 0.1
 ROUNDS = 9
-AIMED_REFUSAL = 0.93
-"""Share of unseen calibration messages that stay below the least score; above 0.9, because other messages are met later."""
+AIMED_REFUSAL, CERTAINTY, DRAWS = 0.9, 0.95, 500
+"""The least score is such that this share of unseen messages stays below it, for this share of the draws of labels: intents
+differ much in how near they are to others."""
+FAMILIAR_RATIO = 0.95
+"""With few labels: share of the calibration messages that are to be supported."""
 MOST_WEIGHTS, FEWEST_MESSAGES_OF_A_FEATURE = 2_500_000, 2
 TRAIN, CALIBRATE, TEST = 0, 1, 2
 Progress = Callable[[float, str], None]
@@ -123,10 +126,14 @@ def fit_head(
     model = _linear(table, ~test, len(labels), penalty)
     final = model.scores(table.matrix[test])
     how_known, min_score, refusal, tells = final.max(1), 0.0, None, None
-    if kind == INTENT and len(labels) >= FEWEST_LABELS_TO_REFUSE:
-        weights, min_score, refusal = _refusing(
-            table, len(labels), penalty, seed, lambda ratio: told((4 + 4 * ratio) / 8)
-        )
+    if kind == INTENT:
+        if len(labels) < FEWEST_LABELS_TO_REFUSE:
+            shares = _linear(table, train, len(labels), penalty).signals(table.matrix[calibrate])[:, 1]
+            weights, min_score = np.array([0.0, 1.0, 0.0]), float(np.quantile(shares, 1 - FAMILIAR_RATIO))
+        else:
+            weights, min_score, refusal = _refusing(
+                table, len(labels), penalty, seed, lambda ratio: told((4 + 4 * ratio) / 8)
+            )
         how_known = _log_odds(weights, model.signals(table.matrix[test]))
         # A feature that no message had is as rare as can be: any bucket outside the columns tells how rare.
         unknown = float(_rarity(int((~test).sum()), np.zeros(1))[0])
@@ -222,7 +229,7 @@ def _refusing(
     from sklearn.linear_model import LogisticRegression
 
     shuffled = np.random.default_rng(seed).permutation(count)
-    familiar, unseen, unseen_test = [], [], []
+    familiar, unseen, unseen_labels, unseen_test = [], [], [], []
     for at in range(ROUNDS):
         out = np.isin(table.target, shuffled[at::ROUNDS])
         model = _linear(table, (table.part == TRAIN) & ~out, count, penalty)
@@ -231,6 +238,7 @@ def _refusing(
         # Messages that taught nothing because of their label need no part of their own.
         final = _linear(table, (table.part != TEST) & ~out, count, penalty)
         unseen.append(final.signals(table.matrix[(table.part != TEST) & out]))
+        unseen_labels.append(table.target[(table.part != TEST) & out])
         unseen_test.append(final.signals(table.matrix[(table.part == TEST) & out]))
         told((at + 1) / ROUNDS)
     signals = np.concatenate([*familiar, *unseen])
@@ -238,8 +246,17 @@ def _refusing(
     scale = signals.std(0) + 1e-9
     model = LogisticRegression(class_weight="balanced").fit(signals / scale, belongs)
     weights = np.array([*(model.coef_[0] / scale), model.intercept_[0]])
-    least = float(np.quantile(_log_odds(weights, np.concatenate(unseen)), AIMED_REFUSAL))
+    least = _bound(_log_odds(weights, np.concatenate(unseen)), np.concatenate(unseen_labels), seed)
     return weights, least, float((_log_odds(weights, np.concatenate(unseen_test)) < least).mean())
+
+
+def _bound(scores: Floats, labels: Ints, seed: int) -> float:
+    """Return the score that `AIMED_REFUSAL` of unseen messages stay below, with `CERTAINTY` over which labels are unseen."""
+    rng = np.random.default_rng(seed)
+    by_label = [scores[labels == label] for label in np.unique(labels)]
+    drawn = rng.integers(0, len(by_label), (DRAWS, len(by_label)))
+    quantiles = [np.quantile(np.concatenate([by_label[at] for at in draw]), AIMED_REFUSAL) for draw in drawn]
+    return float(np.quantile(quantiles, CERTAINTY))
 
 
 def _log_odds(weights: Floats, signals: Floats) -> Floats:

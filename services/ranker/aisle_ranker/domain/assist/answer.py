@@ -88,11 +88,12 @@ def by_products(hits: Sequence[ProductHit]) -> Reply | None:
     return Reply(Outcome.PRODUCTS, tuple(_joined([hit.title for hit in hits])), products=tuple(hits))
 
 
-def hand_off(message: str, understanding: Understanding) -> Reply:
-    """Give up honestly, and say what was asked."""
+def hand_off(message: str, understanding: Understanding, choices: Sequence[Template | None] = ()) -> Reply:
+    """Give up honestly, say what was asked, and name the templates that come nearest for the person who takes over."""
     guess = understanding.intent
     reason = Reason.NO_CLASSIFIER if guess is None else Reason.NO_TEMPLATE if guess.supported else Reason.UNSUPPORTED
-    return Reply(Outcome.HAND_OFF, reason=reason, summary=_summary(message, understanding))
+    near = tuple(one.id for one in choices if one is not None)
+    return Reply(Outcome.HAND_OFF, alternatives=near, reason=reason, summary=_summary(message, understanding))
 
 
 def _joined(parts: Sequence[str]) -> list[str]:

@@ -107,7 +107,7 @@ class Head:
     """Only of intents; without it the score is that of the best label."""
 
     def guess(self, text: str) -> Guess:
-        """Label a message; one without a single known feature is never supported."""
+        """Label a message; one without a single known feature, or of numbers only, is never supported."""
         found = features(text)
         wanted = np.fromiter(found, dtype=np.int64, count=len(found))
         values = np.fromiter(found.values(), dtype=np.float64, count=len(found))
@@ -127,7 +127,8 @@ class Head:
             share = float((values * rarity)[seen].sum()) / total if total else 0.0
             best = self.acquaintance.score(best - float(scores[order[1]]), share)
         ranked = tuple((self.labels[int(label)], float(probability[label])) for label in order)
-        return Guess(ranked, best, bool(known.any()) and best >= self.min_score)
+        says_something = bool(known.any()) and any(token != "0" for token in tokens(text))
+        return Guess(ranked, best, says_something and best >= self.min_score)
 
 
 def softmax(scores: Floats, temperature: float) -> Floats:

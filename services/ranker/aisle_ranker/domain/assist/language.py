@@ -15,7 +15,7 @@ _HAN = r"\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _IS_HAN = re.compile(f"[{_HAN}]")
 _LETTER = re.compile(r"[^\W\d_]")
 _TOKEN = re.compile(rf"[{_HAN}]+|[^\W_{_HAN}]+(?:['’][^\W\d_{_HAN}]+)?")
-_SENTENCE = re.compile(r"[^.!?。！？\n]*(?:[.!?](?=\S)[^.!?。！？\n]*)*(?:[.!?。！？]+[\"'”’)]*|\n+|$)")
+_SENTENCE = re.compile(r"[^.!?。！？\n]*(?:[.!?](?=\w)[^.!?。！？\n]*)*(?:[.!?。！？]+[\"'”’)]*|\n+|$)")
 _ENGLISH_STOP_WORDS = """
 a about after all also am an and any are as at be because been but by can could did do does doing for from get give
 had has have having hello help hey hi how i i'd i'll i'm i've if in into is it it's its just know let like me my need of
