@@ -36,7 +36,7 @@ CATALOGUE = {
     "rank": Entry("shop", "Order given candidates.", True),
     "profile": Entry("shop", "Show what is known about a customer.", True),
     "serving": Entry("shop", "Show which model answers.", True),
-    "assist": Entry("assist", "Answer a customer's message.", True),
+    "assist": Entry("assist", "Answer a customer's message."),  # the only command of its app, so the app is the command
     "support": Entry("assist", "Keep what customers are answered with; train the classifier.", app="support"),
     "events": Entry("events", "Send what shoppers did."),
     "pipelines": Entry("pipelines", "Store and run plans of the whole loop."),
