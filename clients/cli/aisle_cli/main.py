@@ -13,11 +13,13 @@ class Entry(NamedTuple):
     """Where a command lives."""
 
     module: str
-    """Module below `aisle_cli.commands` with a Typer object `app`."""
+    """Module below `aisle_cli.commands` with a Typer object."""
     help: str
     """Line in the overview."""
     member: bool = False
     """Whether it is one command of `app`, not `app` as a whole."""
+    app: str = "app"
+    """Name of the Typer object, where a module has several."""
 
 
 CATALOGUE = {
@@ -36,6 +38,8 @@ CATALOGUE = {
     "profile": Entry("shop", "Show what is known about a customer.", True),
     "serving": Entry("serving", "Show which model answers; keep serving configs."),
     "replay": Entry("serving", "Answer a logged request again and show what differs.", True),
+    "assist": Entry("assist", "Answer a customer's message."),  # the only command of its app, so the app is the command
+    "support": Entry("assist", "Keep what customers are answered with; train the classifier.", app="support"),
     "events": Entry("events", "Send what shoppers did."),
     "pipelines": Entry("pipelines", "Store and run plans of the whole loop."),
     "runs": Entry("runs", "Follow pipeline runs."),
@@ -68,7 +72,7 @@ class LazyGroup(QuickGroup):
 def _load(name: str) -> Any:
     entry = CATALOGUE[name]
     module = importlib.import_module(f"aisle_cli.commands.{entry.module}")
-    loaded: Any = typer.main.get_command(module.app)
+    loaded: Any = typer.main.get_command(getattr(module, entry.app))
     return loaded.commands[name] if entry.member else loaded
 
 

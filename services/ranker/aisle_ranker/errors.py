@@ -10,26 +10,31 @@ from aisle_runtime.errors import (
     FailedPrecondition,
     InvalidField,
     NotFound,
+    ResourceExhausted,
     Unavailable,
 )
 
 __all__ = [
     "AisleError",
     "AnswerNotLogged",
+    "AssistModelNotFound",
     "BundleInvalid",
     "DataLoss",
     "EngineUnavailable",
     "GoldenMismatch",
     "InvalidField",
+    "KnowledgeFull",
     "LoadSuperseded",
     "ModelVersionNotKept",
     "NoLiveModel",
+    "NotFound",
     "PageTokenStale",
     "RegistryAway",
     "RegistryRefused",
     "ServingConfigChanged",
     "ServingConfigExists",
     "ServingConfigNotFound",
+    "TooFewLabels",
     "UnknownCustomer",
     "UnknownProduct",
 ]
@@ -231,4 +236,42 @@ class ModelVersionNotKept(FailedPrecondition):
             "This ranker keeps no files of the model version.",
             next_step="Replay under the live model: model_version = live.",
             facts={"model_version": name[:200]},
+        )
+
+
+class TooFewLabels(FailedPrecondition):
+    """The labelled messages do not teach any kind of label."""
+
+    reason = "TOO_FEW_LABELS"
+
+    def __init__(self, fewest: int) -> None:
+        """`fewest` is how many different messages a label needs."""
+        super().__init__(
+            f"No kind of label has two labels with {fewest} different messages each.",
+            next_step="Store more labelled messages and train again.",
+            facts={"fewest_messages": str(fewest)},
+        )
+
+
+class AssistModelNotFound(NotFound):
+    """No classifier of messages was trained yet."""
+
+    reason = "ASSIST_MODEL_NOT_FOUND"
+
+    def __init__(self) -> None:
+        """Say what to do first."""
+        super().__init__("No classifier was trained yet.", next_step="Store labelled messages and call TrainAssist.")
+
+
+class KnowledgeFull(ResourceExhausted):
+    """The ranker keeps no more entries of this kind."""
+
+    reason = "KNOWLEDGE_FULL"
+
+    def __init__(self, field: str, what: str, most: int) -> None:
+        """`what` is counted, `most` is the limit."""
+        super().__init__(
+            f"{field}: more than {most:,} {what} would be stored.",
+            next_step="Delete entries that are no longer needed; nothing of this request was stored.",
+            facts={"field": field, "limit": str(most)},
         )

@@ -7,13 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import grpc.aio
-from aisle.ranker.v1 import ranker_service_pb2, ranker_service_pb2_grpc
+from aisle.ranker.v1 import assist_service_pb2, assist_service_pb2_grpc, ranker_service_pb2, ranker_service_pb2_grpc
 from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_runtime.tokens import Signer
 
 from aisle_ranker.answer_log import AnswerLog
 from aisle_ranker.answering import Answering
+from aisle_ranker.assisting import Assisting
 from aisle_ranker.domain.cascade import Cascade
 from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.domain.engine import EMBEDDER, RANKER
@@ -31,6 +32,7 @@ from aisle_ranker.loading import Loading
 from aisle_ranker.placements import Placements
 from aisle_ranker.replaying import Known, Replays
 from aisle_ranker.servicer import RankerServicer
+from aisle_ranker.servicer_assist import AssistServicer, training_kind
 from aisle_ranker.serving import Serving
 from aisle_ranker.settings import RankerSettings
 from aisle_ranker.shoppers import Shoppers, belongs_to
@@ -38,6 +40,7 @@ from aisle_ranker.telemetry import SUBJECT_SUBJECT_ERASED
 
 MIGRATIONS = "aisle_ranker.storage"
 SERVICE_NAME = ranker_service_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
+ASSIST_NAME = assist_service_pb2.DESCRIPTOR.services_by_name["AssistService"].full_name
 RECALL_THREADS = 2
 T = TypeVar("T")
 
@@ -110,10 +113,21 @@ async def wire(platform: Platform) -> Wiring:
             platform.db, log, answering, serving, placements, signer, doors, loading.prepare_again, orders.is_erased
         ),
     )
+    assisting = Assisting(
+        platform.db,
+        serving,
+        cascade.neural,
+        offload,
+        settings.assist_min_support,
+        settings.deadline_reserve_ms / 1000,
+    )
+    platform.jobs.register(training_kind(settings.assist_training_memory_mib))
+    assist_servicer = AssistServicer(assisting, platform.db, platform.requests, platform.jobs)
     door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders)
 
     def register(server: grpc.aio.Server) -> None:
         ranker_service_pb2_grpc.add_RankerServiceServicer_to_server(servicer, server)
+        assist_service_pb2_grpc.add_AssistServiceServicer_to_server(assist_servicer, server)
 
     async def ready() -> str:
         return "" if loading.restored else "The last live model is being loaded."
@@ -127,10 +141,10 @@ async def wire(platform: Platform) -> Wiring:
 
     return Wiring(
         register=register,
-        service_names=[SERVICE_NAME],
+        service_names=[SERVICE_NAME, ASSIST_NAME],
         consumers=[*door.consumers(), orders.consumer()],
         background=[loading.run, impressions.run, shoppers.run, orders.run, placements.run, log.run],
-        on_stop=[impressions.flush, log.flush, close],
+        on_stop=[assisting.close, impressions.flush, log.flush, close],
         ready=ready,
     )
 

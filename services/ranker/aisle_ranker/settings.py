@@ -59,6 +59,10 @@ class RankerSettings(ServiceSettings):
     """Shoppers whose latest deeds are kept in memory."""
     shopper_retention_days: float = Field(default=30.0, gt=0)
     """How long a shopper's deeds are kept."""
+    assist_min_support: float = Field(default=0.6, gt=0, le=1)
+    """Share of a message's words, by weight, that a passage must hold to be quoted as its answer."""
+    assist_training_memory_mib: int = Field(default=2_048, ge=256)
+    """Memory that a training of the classifier of messages may take."""
 
     @field_validator("model")
     @classmethod

@@ -2,7 +2,7 @@
 
 from aisle_runtime.db import define_runtime_tables
 from aisle_runtime.erasing.worker import define_erasure_orders
-from sqlalchemy import BigInteger, Column, Float, Index, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 runtime_tables = define_runtime_tables(metadata)
@@ -62,4 +62,30 @@ logged_answers = Table(
     Column("time", Float, nullable=False),
     Column("content", LargeBinary, nullable=False),
     Index("ix_logged_answers_time", "time"),
+)
+
+assist_items = Table(
+    "assist_items",
+    metadata,
+    Column("kind", Text, primary_key=True),
+    Column("id", Text, primary_key=True),
+    Column("body", Text, nullable=False),
+    Column("characters", Integer, nullable=False),
+    Column("update_time", Float, nullable=False),
+)
+
+assist_changes = Table(
+    "assist_changes",
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("revision", BigInteger, nullable=False),
+)
+
+assist_models = Table(
+    "assist_models",
+    metadata,
+    Column("training_id", Text, primary_key=True),
+    Column("sequence", BigInteger, nullable=False),
+    Column("create_time", Float, nullable=False),
+    Column("data", LargeBinary, nullable=False),
 )

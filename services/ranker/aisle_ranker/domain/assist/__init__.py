@@ -1,0 +1,1 @@
+"""Rules of customer service: understanding a message and finding words that answer it."""
