@@ -29,6 +29,7 @@ CATALOGUE = {
     "train": Entry("train", "Train a ranking model; list and inspect training jobs."),
     "tune": Entry("tune", "Search for better hyper-parameters."),
     "models": Entry("models", "List, judge, promote and roll back model versions."),
+    "catalog": Entry("catalog", "Bring products; look at what search looks through."),
     "search": Entry("shop", "Search the shop.", True),
     "recommend": Entry("shop", "Recommend products for a customer or beside a product.", True),
     "rank": Entry("shop", "Order given candidates.", True),

@@ -14,7 +14,7 @@ from aisle_runtime.names import new_id
 from aisle_runtime.tokens import Signer
 
 from aisle_ranker import convert
-from aisle_ranker.domain.answer import Ordering, Ranking, Result, Trail
+from aisle_ranker.domain.answer import NO_FINDING, Finding, Ordering, Ranking, Result, Trail
 from aisle_ranker.domain.budget import Deadline
 from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.errors import InvalidField, PageTokenStale
@@ -89,6 +89,7 @@ class Answer:
     info: ranking_pb.AnswerInfo
     next_part: str
     """Position after this page, "" on the last one."""
+    finding: Finding = NO_FINDING
 
 
 Order = Callable[[LiveModel, Deadline, Trail], Awaitable[Ordering]]
@@ -145,7 +146,8 @@ class Answering:
             return Ranking(
                 ordering=ordering,
                 model_version=live.name,
-                dataset_version=live.manifest.dataset_versions.get(dataset_task, ""),
+                dataset_version=ordering.finding.dataset_version
+                or live.manifest.dataset_versions.get(dataset_task, ""),
                 stages=tuple(trail.stages),
                 degradations=tuple(trail.degradations),
             )
@@ -179,7 +181,7 @@ class Answering:
             duration_ms=duration_ms,
         )
         self.impressions.add(served)
-        return Answer(results, info, next_part)
+        return Answer(results, info, next_part, ranking.ordering.finding)
 
     def _remember(self, order_id: str, ranking: Ranking) -> None:
         if self.page_memory:

@@ -22,13 +22,14 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.ranker.v1 import product_pb2 as aisle_dot_ranker_dot_v1_dot_product__pb2
 from aisle.ranker.v1 import ranking_pb2 as aisle_dot_ranker_dot_v1_dot_ranking__pb2
 from aisle.type.v1 import context_pb2 as aisle_dot_type_dot_v1_dot_context__pb2
 from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$aisle/ranker/v1/ranker_service.proto\x12\x0f\x61isle.ranker.v1\x1a\x1d\x61isle/ranker/v1/ranking.proto\x1a\x1b\x61isle/type/v1/context.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8a\x01\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12.\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x05 \x01(\x08\"\x85\x01\n\x0eSearchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12)\n\x04info\x18\x03 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"\xc8\x01\n\x10RecommendRequest\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.aisle.ranker.v1.RecommendKind\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x1a\n\x12recent_product_ids\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12.\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x06 \x01(\x08\"o\n\x11RecommendResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\".\n\tCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"|\n\x0bRankRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12.\n\ncandidates\x18\x02 \x03(\x0b\x32\x1a.aisle.ranker.v1.Candidate\x12.\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\"j\n\x0cRankResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"2\n\x15GetUserProfileRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\"\x9d\x01\n\x0bUserProfile\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\x12\x30\n\x06recent\x18\x02 \x03(\x0b\x32 .aisle.ranker.v1.ProfileEvidence\x12,\n\tinterests\x18\x03 \x03(\x0b\x32\x19.aisle.ranker.v1.Interest\x12\x13\n\x0border_count\x18\x04 \x01(\x03\"t\n\x0fProfileEvidence\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12.\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x08Interest\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\"G\n\x16GetUserProfileResponse\x12-\n\x07profile\x18\x01 \x01(\x0b\x32\x1c.aisle.ranker.v1.UserProfile\"\x18\n\x16GetServingStateRequest\"G\n\x17GetServingStateResponse\x12,\n\x05state\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingState*g\n\rRecommendKind\x12\x1e\n\x1aRECOMMEND_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16RECOMMEND_KIND_FOR_YOU\x10\x01\x12\x1a\n\x16RECOMMEND_KIND_SIMILAR\x10\x02\x32\xbc\x03\n\rRankerService\x12I\n\x06Search\x12\x1e.aisle.ranker.v1.SearchRequest\x1a\x1f.aisle.ranker.v1.SearchResponse\x12R\n\tRecommend\x12!.aisle.ranker.v1.RecommendRequest\x1a\".aisle.ranker.v1.RecommendResponse\x12\x43\n\x04Rank\x12\x1c.aisle.ranker.v1.RankRequest\x1a\x1d.aisle.ranker.v1.RankResponse\x12\x61\n\x0eGetUserProfile\x12&.aisle.ranker.v1.GetUserProfileRequest\x1a\'.aisle.ranker.v1.GetUserProfileResponse\x12\x64\n\x0fGetServingState\x12\'.aisle.ranker.v1.GetServingStateRequest\x1a(.aisle.ranker.v1.GetServingStateResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$aisle/ranker/v1/ranker_service.proto\x12\x0f\x61isle.ranker.v1\x1a\x1d\x61isle/ranker/v1/product.proto\x1a\x1d\x61isle/ranker/v1/ranking.proto\x1a\x1b\x61isle/type/v1/context.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x8b\x02\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12.\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x05 \x01(\x08\x12\x0e\n\x06\x66ilter\x18\x14 \x01(\t\x12-\n\x06\x66\x61\x63\x65ts\x18\x15 \x03(\x0b\x32\x1d.aisle.ranker.v1.FacetRequest\x12\x10\n\x08order_by\x18\x16 \x01(\t\x12\x15\n\rskip_spelling\x18\x17 \x01(\x08\x12\x17\n\x0fskip_relaxation\x18\x18 \x01(\x08\"\x8d\x02\n\x0eSearchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12)\n\x04info\x18\x03 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\x12\x13\n\x0btotal_count\x18\x14 \x01(\x03\x12&\n\x06\x66\x61\x63\x65ts\x18\x15 \x03(\x0b\x32\x16.aisle.ranker.v1.Facet\x12\x17\n\x0f\x63orrected_query\x18\x16 \x01(\t\x12\x30\n\x0brelaxations\x18\x17 \x03(\x0b\x32\x1b.aisle.ranker.v1.Relaxation\"\xc8\x01\n\x10RecommendRequest\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.aisle.ranker.v1.RecommendKind\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x1a\n\x12recent_product_ids\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12.\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x06 \x01(\x08\"o\n\x11RecommendResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\".\n\tCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\"|\n\x0bRankRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12.\n\ncandidates\x18\x02 \x03(\x0b\x32\x1a.aisle.ranker.v1.Candidate\x12.\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\"j\n\x0cRankResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"2\n\x15GetUserProfileRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\"\x9d\x01\n\x0bUserProfile\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\x12\x30\n\x06recent\x18\x02 \x03(\x0b\x32 .aisle.ranker.v1.ProfileEvidence\x12,\n\tinterests\x18\x03 \x03(\x0b\x32\x19.aisle.ranker.v1.Interest\x12\x13\n\x0border_count\x18\x04 \x01(\x03\"t\n\x0fProfileEvidence\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12.\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x08Interest\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\"G\n\x16GetUserProfileResponse\x12-\n\x07profile\x18\x01 \x01(\x0b\x32\x1c.aisle.ranker.v1.UserProfile\"\x18\n\x16GetServingStateRequest\"G\n\x17GetServingStateResponse\x12,\n\x05state\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingState*g\n\rRecommendKind\x12\x1e\n\x1aRECOMMEND_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16RECOMMEND_KIND_FOR_YOU\x10\x01\x12\x1a\n\x16RECOMMEND_KIND_SIMILAR\x10\x02\x32\xbc\x03\n\rRankerService\x12I\n\x06Search\x12\x1e.aisle.ranker.v1.SearchRequest\x1a\x1f.aisle.ranker.v1.SearchResponse\x12R\n\tRecommend\x12!.aisle.ranker.v1.RecommendRequest\x1a\".aisle.ranker.v1.RecommendResponse\x12\x43\n\x04Rank\x12\x1c.aisle.ranker.v1.RankRequest\x1a\x1d.aisle.ranker.v1.RankResponse\x12\x61\n\x0eGetUserProfile\x12&.aisle.ranker.v1.GetUserProfileRequest\x1a\'.aisle.ranker.v1.GetUserProfileResponse\x12\x64\n\x0fGetServingState\x12\'.aisle.ranker.v1.GetServingStateRequest\x1a(.aisle.ranker.v1.GetServingStateResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,36 +40,36 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERPROFILEREQUEST'].fields_by_name['customer_id']._serialized_options = b'\210\350\030\001'
   _globals['_USERPROFILE'].fields_by_name['customer_id']._loaded_options = None
   _globals['_USERPROFILE'].fields_by_name['customer_id']._serialized_options = b'\210\350\030\001'
-  _globals['_RECOMMENDKIND']._serialized_start=1620
-  _globals['_RECOMMENDKIND']._serialized_end=1723
-  _globals['_SEARCHREQUEST']._serialized_start=180
-  _globals['_SEARCHREQUEST']._serialized_end=318
-  _globals['_SEARCHRESPONSE']._serialized_start=321
-  _globals['_SEARCHRESPONSE']._serialized_end=454
-  _globals['_RECOMMENDREQUEST']._serialized_start=457
-  _globals['_RECOMMENDREQUEST']._serialized_end=657
-  _globals['_RECOMMENDRESPONSE']._serialized_start=659
-  _globals['_RECOMMENDRESPONSE']._serialized_end=770
-  _globals['_CANDIDATE']._serialized_start=772
-  _globals['_CANDIDATE']._serialized_end=818
-  _globals['_RANKREQUEST']._serialized_start=820
-  _globals['_RANKREQUEST']._serialized_end=944
-  _globals['_RANKRESPONSE']._serialized_start=946
-  _globals['_RANKRESPONSE']._serialized_end=1052
-  _globals['_GETUSERPROFILEREQUEST']._serialized_start=1054
-  _globals['_GETUSERPROFILEREQUEST']._serialized_end=1104
-  _globals['_USERPROFILE']._serialized_start=1107
-  _globals['_USERPROFILE']._serialized_end=1264
-  _globals['_PROFILEEVIDENCE']._serialized_start=1266
-  _globals['_PROFILEEVIDENCE']._serialized_end=1382
-  _globals['_INTEREST']._serialized_start=1384
-  _globals['_INTEREST']._serialized_end=1446
-  _globals['_GETUSERPROFILERESPONSE']._serialized_start=1448
-  _globals['_GETUSERPROFILERESPONSE']._serialized_end=1519
-  _globals['_GETSERVINGSTATEREQUEST']._serialized_start=1521
-  _globals['_GETSERVINGSTATEREQUEST']._serialized_end=1545
-  _globals['_GETSERVINGSTATERESPONSE']._serialized_start=1547
-  _globals['_GETSERVINGSTATERESPONSE']._serialized_end=1618
-  _globals['_RANKERSERVICE']._serialized_start=1726
-  _globals['_RANKERSERVICE']._serialized_end=2170
+  _globals['_RECOMMENDKIND']._serialized_start=1916
+  _globals['_RECOMMENDKIND']._serialized_end=2019
+  _globals['_SEARCHREQUEST']._serialized_start=211
+  _globals['_SEARCHREQUEST']._serialized_end=478
+  _globals['_SEARCHRESPONSE']._serialized_start=481
+  _globals['_SEARCHRESPONSE']._serialized_end=750
+  _globals['_RECOMMENDREQUEST']._serialized_start=753
+  _globals['_RECOMMENDREQUEST']._serialized_end=953
+  _globals['_RECOMMENDRESPONSE']._serialized_start=955
+  _globals['_RECOMMENDRESPONSE']._serialized_end=1066
+  _globals['_CANDIDATE']._serialized_start=1068
+  _globals['_CANDIDATE']._serialized_end=1114
+  _globals['_RANKREQUEST']._serialized_start=1116
+  _globals['_RANKREQUEST']._serialized_end=1240
+  _globals['_RANKRESPONSE']._serialized_start=1242
+  _globals['_RANKRESPONSE']._serialized_end=1348
+  _globals['_GETUSERPROFILEREQUEST']._serialized_start=1350
+  _globals['_GETUSERPROFILEREQUEST']._serialized_end=1400
+  _globals['_USERPROFILE']._serialized_start=1403
+  _globals['_USERPROFILE']._serialized_end=1560
+  _globals['_PROFILEEVIDENCE']._serialized_start=1562
+  _globals['_PROFILEEVIDENCE']._serialized_end=1678
+  _globals['_INTEREST']._serialized_start=1680
+  _globals['_INTEREST']._serialized_end=1742
+  _globals['_GETUSERPROFILERESPONSE']._serialized_start=1744
+  _globals['_GETUSERPROFILERESPONSE']._serialized_end=1815
+  _globals['_GETSERVINGSTATEREQUEST']._serialized_start=1817
+  _globals['_GETSERVINGSTATEREQUEST']._serialized_end=1841
+  _globals['_GETSERVINGSTATERESPONSE']._serialized_start=1843
+  _globals['_GETSERVINGSTATERESPONSE']._serialized_end=1914
+  _globals['_RANKERSERVICE']._serialized_start=2022
+  _globals['_RANKERSERVICE']._serialized_end=2466
 # @@protoc_insertion_point(module_scope)
