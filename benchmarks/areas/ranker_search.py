@@ -37,9 +37,11 @@ def products() -> list[Any]:
             {name: (value or "").strip() for name, value in row.items() if name}
             for row in csv.DictReader(text, escapechar="\\")
         ]
+    seen: set[str] = set()
     return [
         product_pb2.Product(
-            product_id=row["upc"],
+            # Some UPCs stand for two products; the row tells them apart.
+            product_id=f"{row['upc']}-{number}" if row["upc"] in seen or seen.add(row["upc"]) else row["upc"],  # type: ignore[func-returns-value]
             title=row["name"][:1000],
             brand=row["manufacturer"][:200],
             description=(row["short_description"] or row["long_description"])[:2000],
