@@ -32,6 +32,7 @@ CATALOGUE = {
     "match": Entry("match", "Say which pairs of product records are the same product."),
     "tune": Entry("tune", "Search for better hyper-parameters."),
     "models": Entry("models", "List, judge, promote and roll back model versions."),
+    "catalog": Entry("catalog", "Bring products; look at what search looks through."),
     "search": Entry("shop", "Search the shop.", True),
     "recommend": Entry("shop", "Recommend products for a customer or beside a product.", True),
     "rank": Entry("shop", "Order given candidates.", True),

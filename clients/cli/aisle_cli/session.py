@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import grpc
     from aisle.governance.v1.governance_service_pb2_grpc import GovernanceServiceStub
     from aisle.monitor.v1.monitor_service_pb2_grpc import MonitorServiceStub
+    from aisle.ranker.v1.catalog_service_pb2_grpc import CatalogServiceStub
     from aisle.ranker.v1.ranker_service_pb2_grpc import RankerServiceStub
     from aisle.registry.v1.registry_service_pb2_grpc import RegistryServiceStub
     from aisle.trainer.v1.trainer_service_pb2_grpc import TrainerServiceStub
@@ -132,6 +133,13 @@ class Session:
         from aisle.ranker.v1.ranker_service_pb2_grpc import RankerServiceStub
 
         return RankerServiceStub(self.channel("ranker"))
+
+    @property
+    def catalog(self) -> "CatalogServiceStub":
+        """Stub of the ranker's catalogue."""
+        from aisle.ranker.v1.catalog_service_pb2_grpc import CatalogServiceStub
+
+        return CatalogServiceStub(self.channel("ranker"))
 
     @property
     def monitor(self) -> "MonitorServiceStub":

@@ -18,7 +18,7 @@ from aisle_runtime.tokens import Signer
 from aisle_ranker import convert
 from aisle_ranker.answer_log import LoggedAnswer
 from aisle_ranker.asking import Asked
-from aisle_ranker.domain.answer import RULES, Ordering, Ranking, Result, Trail
+from aisle_ranker.domain.answer import NO_FINDING, RULES, Finding, Ordering, Ranking, Result, Trail
 from aisle_ranker.domain.budget import Deadline
 from aisle_ranker.domain.cascade import Offload
 from aisle_ranker.domain.catalog import LiveModel
@@ -100,6 +100,7 @@ class Answer:
     info: ranking_pb.AnswerInfo
     next_part: str
     """Position after this page, "" on the last one."""
+    finding: Finding = NO_FINDING
 
 
 Order = Callable[[LiveModel, Deadline, Trail], Awaitable[Ordering]]
@@ -213,7 +214,8 @@ class Answering:
             return Ranking(
                 ordering=ordering,
                 model_version=live.name,
-                dataset_version=live.manifest.dataset_versions.get(dataset_task, ""),
+                dataset_version=ordering.finding.dataset_version
+                or live.manifest.dataset_versions.get(dataset_task, ""),
                 stages=tuple(trail.stages),
                 degradations=tuple(trail.degradations),
                 serving_config=placement.name,
@@ -257,7 +259,7 @@ class Answering:
                 answer_id, now.timestamp(), caller.surface, asked, ranking, shown[:MOST_IMPRESSIONS]
             )
             self.log.add(logged)
-        return Answer(results, info, next_part)
+        return Answer(results, info, next_part, ranking.ordering.finding)
 
     def _remember(self, order_id: str, ranking: Ranking) -> None:
         if self.page_memory:

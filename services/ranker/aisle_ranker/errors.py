@@ -19,18 +19,22 @@ __all__ = [
     "AnswerNotLogged",
     "AssistModelNotFound",
     "BundleInvalid",
+    "CatalogUnreadable",
     "DataLoss",
     "EngineUnavailable",
     "GoldenMismatch",
+    "GovernanceAway",
     "InvalidField",
     "KnowledgeFull",
     "LoadSuperseded",
     "ModelVersionNotKept",
+    "NoCatalog",
     "NoLiveModel",
     "NotFound",
     "PageTokenStale",
     "RegistryAway",
     "RegistryRefused",
+    "ResourceExhausted",
     "ServingConfigChanged",
     "ServingConfigExists",
     "ServingConfigNotFound",
@@ -77,6 +81,42 @@ class UnknownCustomer(NotFound):
         super().__init__(
             "Nothing is known about this customer.",
             next_step="Use an id from the order data, or send user events for this customer first.",
+        )
+
+
+class NoCatalog(FailedPrecondition):
+    """Filters, facets and sorting need products, and the catalogue holds none."""
+
+    reason = "NO_CATALOG"
+
+    def __init__(self) -> None:
+        """Say how products come in."""
+        super().__init__(
+            "The ranker has no catalogue yet, so there is nothing to filter, count or sort.",
+            next_step="Bring products: `aisle catalog upsert FILE`, or publish the dataset that catalog_dataset names.",
+        )
+
+
+class GovernanceAway(Unavailable):
+    """Governance does not answer now."""
+
+    reason = "GOVERNANCE_UNAVAILABLE"
+
+    def __init__(self) -> None:
+        """The catalogue is read again by itself."""
+        super().__init__("Governance does not answer.", next_step="Start governance.", retry_after_seconds=1)
+
+
+class CatalogUnreadable(FailedPrecondition):
+    """A dataset version makes no catalogue."""
+
+    reason = "CATALOG_UNREADABLE"
+
+    def __init__(self, problem: str) -> None:
+        """Say what is wrong with it."""
+        super().__init__(
+            f"The dataset version cannot fill the catalogue: {problem}.",
+            next_step="Look at the version in governance; a dataset of products has product_id and title.",
         )
 
 

@@ -17,12 +17,14 @@ from aisle_ranker import convert
 from aisle_ranker.domain.loads import Load
 from aisle_ranker.domain.profile import Deed
 from aisle_ranker.erasing import Copies
+from aisle_ranker.filling import Filling
 from aisle_ranker.loading import Loading
 from aisle_ranker.shoppers import Shoppers, shopper_key
 from aisle_ranker.storage import serving as serving_store
 from aisle_ranker.storage import shoppers as shopper_store
 from aisle_ranker.telemetry import (
     SUBJECT_ALIAS_ROLLED_BACK,
+    SUBJECT_DATASET_VERSION_PUBLISHED,
     SUBJECT_MODEL_VERSION_PROMOTED,
     SUBJECT_MODEL_VERSION_REWRITTEN,
     SUBJECT_USER_EVENTS_COLLECTED,
@@ -30,6 +32,7 @@ from aisle_ranker.telemetry import (
 
 PROMOTED, ROLLED_BACK = "ranker-registry-model-version-promoted", "ranker-registry-alias-rolled-back"
 COLLECTED = "ranker-governance-user-events-collected"
+PUBLISHED = "ranker-governance-dataset-version-published"
 REWRITTEN = "ranker-registry-model-version-rewritten"
 
 
@@ -44,8 +47,10 @@ class EventDoor:
         shoppers: Shoppers,
         copies: Copies | None = None,
         orders: ErasureOrders | None = None,
+        filling: Filling | None = None,
     ) -> None:
-        """Act through the given parts; without `orders` nobody was erased."""
+        """Act through the given parts; without `orders` nobody was erased, without `filling` no dataset is taken in."""
+        self._filling = filling
         self._db, self._inbox, self._loading, self._shoppers = db, inbox, loading, shoppers
         self._copies, self._orders = copies, orders
 
@@ -56,7 +61,14 @@ class EventDoor:
             Consumer(name=ROLLED_BACK, subject=SUBJECT_ALIAS_ROLLED_BACK, handler=self._rolled_back),
             Consumer(name=COLLECTED, subject=SUBJECT_USER_EVENTS_COLLECTED, handler=self._collected),
             Consumer(name=REWRITTEN, subject=SUBJECT_MODEL_VERSION_REWRITTEN, handler=self._rewritten),
+            Consumer(name=PUBLISHED, subject=SUBJECT_DATASET_VERSION_PUBLISHED, handler=self._published),
         ]
+
+    async def _published(self, event: ReceivedEvent) -> None:
+        """A dataset version can be read: take it in when it is of the catalogue's dataset. May be repeated."""
+        message = event.parse(governance_pb.DatasetVersionPublished)
+        if self._filling is not None and self._filling.takes(message.dataset_version.name):
+            await self._filling.want(message.dataset_version.name, telemetry.current_traceparent())
 
     async def _rewritten(self, event: ReceivedEvent) -> None:
         """A person was taken out of a bundle: fetch it again when it is one of those kept here. May be repeated."""

@@ -7,7 +7,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import grpc.aio
-from aisle.ranker.v1 import assist_service_pb2, assist_service_pb2_grpc, ranker_service_pb2, ranker_service_pb2_grpc
+from aisle.ranker.v1 import (
+    assist_service_pb2,
+    assist_service_pb2_grpc,
+    catalog_service_pb2,
+    catalog_service_pb2_grpc,
+    ranker_service_pb2,
+    ranker_service_pb2_grpc,
+)
 from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_runtime.tokens import Signer
@@ -15,11 +22,13 @@ from aisle_runtime.tokens import Signer
 from aisle_ranker.answer_log import AnswerLog
 from aisle_ranker.answering import Answering
 from aisle_ranker.assisting import Assisting
+from aisle_ranker.catalog_search import CatalogSearch
 from aisle_ranker.domain.cascade import Cascade
 from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.domain.engine import EMBEDDER, RANKER
 from aisle_ranker.domain.golden import SmokeTest
 from aisle_ranker.domain.neural import Neural
+from aisle_ranker.domain.product_search import ProductSearch
 from aisle_ranker.domain.rank import Rank
 from aisle_ranker.domain.recommend import Recommend
 from aisle_ranker.domain.search import Search
@@ -27,12 +36,16 @@ from aisle_ranker.engines.loader import BundleLoader, EngineMaker, KserveMaker, 
 from aisle_ranker.erasing import PERSON_KEYS, Copies
 from aisle_ranker.events import EventDoor, erasure_order
 from aisle_ranker.fetching import Registry
+from aisle_ranker.filling import Filling
 from aisle_ranker.impressions import Impressions
 from aisle_ranker.loading import Loading
 from aisle_ranker.placements import Placements
+from aisle_ranker.product_vectors import ProductVectors
+from aisle_ranker.products import Products
 from aisle_ranker.replaying import Known, Replays
 from aisle_ranker.servicer import RankerServicer
 from aisle_ranker.servicer_assist import AssistServicer, training_kind
+from aisle_ranker.servicer_catalog import CatalogServicer
 from aisle_ranker.serving import Serving
 from aisle_ranker.settings import RankerSettings
 from aisle_ranker.shoppers import Shoppers, belongs_to
@@ -41,6 +54,7 @@ from aisle_ranker.telemetry import SUBJECT_SUBJECT_ERASED
 MIGRATIONS = "aisle_ranker.storage"
 SERVICE_NAME = ranker_service_pb2.DESCRIPTOR.services_by_name["RankerService"].full_name
 ASSIST_NAME = assist_service_pb2.DESCRIPTOR.services_by_name["AssistService"].full_name
+CATALOG_SERVICE_NAME = catalog_service_pb2.DESCRIPTOR.services_by_name["CatalogService"].full_name
 RECALL_THREADS = 2
 T = TypeVar("T")
 
@@ -100,9 +114,16 @@ async def wire(platform: Platform) -> Wiring:
     copies = Copies(platform.db, platform.artifacts, loading.registry, loading, shoppers, impressions, log)
     orders = _erasures(platform, copies)
     await orders.restore()
+    products = Products(platform.db)
+    vectors = ProductVectors(serving, Neural(settings.neural_batch_size))
+    products.on_change = serving.on_swap = vectors.wake
+    await products.restore()
+    filling = Filling(settings.catalog_dataset, platform.clients.channel(settings.governance_address), products)
+    shop = CatalogSearch(products, vectors, ProductSearch(cascade, offload))
+    catalog = CatalogServicer(products, vectors, serving, platform.requests)
 
     def doors(answering: Answering, serving: Serving, shoppers: Known) -> RankerServicer:
-        return RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased)
+        return RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased, shop)
 
     servicer = doors(answering, serving, shoppers)
     servicer.keep(
@@ -123,11 +144,12 @@ async def wire(platform: Platform) -> Wiring:
     )
     platform.jobs.register(training_kind(settings.assist_training_memory_mib))
     assist_servicer = AssistServicer(assisting, platform.db, platform.requests, platform.jobs)
-    door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders)
+    door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders, filling)
 
     def register(server: grpc.aio.Server) -> None:
         ranker_service_pb2_grpc.add_RankerServiceServicer_to_server(servicer, server)
         assist_service_pb2_grpc.add_AssistServiceServicer_to_server(assist_servicer, server)
+        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
 
     async def ready() -> str:
         return "" if loading.restored else "The last live model is being loaded."
@@ -141,9 +163,18 @@ async def wire(platform: Platform) -> Wiring:
 
     return Wiring(
         register=register,
-        service_names=[SERVICE_NAME, ASSIST_NAME],
+        service_names=[SERVICE_NAME, ASSIST_NAME, CATALOG_SERVICE_NAME],
         consumers=[*door.consumers(), orders.consumer()],
-        background=[loading.run, impressions.run, shoppers.run, orders.run, placements.run, log.run],
+        background=[
+            loading.run,
+            impressions.run,
+            shoppers.run,
+            orders.run,
+            placements.run,
+            log.run,
+            filling.run,
+            lambda: vectors.run(products),
+        ],
         on_stop=[assisting.close, impressions.flush, log.flush, close],
         ready=ready,
     )

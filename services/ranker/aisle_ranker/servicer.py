@@ -11,10 +11,12 @@ from aisle.type.v1 import context_pb2
 from aisle_runtime import paging
 from aisle_runtime.db import Database
 from aisle_runtime.requests import RequestLog
+from aisle_runtime.tokens import Signer, TokenInvalid
 
-from aisle_ranker import convert, convert_placements
-from aisle_ranker.answering import Answering, Caller, Order, Page
+from aisle_ranker import convert, convert_catalog, convert_placements
+from aisle_ranker.answering import TOKEN_SECONDS, Answer, Answering, Caller, Order, Page
 from aisle_ranker.asking import Asked
+from aisle_ranker.catalog_search import CatalogSearch
 from aisle_ranker.domain import rank as rank_rules
 from aisle_ranker.domain.catalog import LiveModel
 from aisle_ranker.domain.kinds import Kinds
@@ -57,9 +59,13 @@ class RankerServicer(PlacementServicer, ReplayServicer, pb_grpc.RankerServiceSer
         recommend: Recommend,
         rank: Rank,
         is_erased: Callable[[str], bool] = lambda subject_id: False,
+        shop: CatalogSearch | None = None,
     ) -> None:
-        """Ask the given parts; a shopper that `is_erased` is answered like one that nobody knows, and leaves no trace."""
-        self._is_erased = is_erased
+        """Ask the given parts; without `shop` there is no catalogue.
+
+        A shopper that `is_erased` is answered like one that nobody knows, and leaves no trace.
+        """
+        self._is_erased, self._shop = is_erased, shop
         self._answering, self._serving, self._shoppers = answering, serving, shoppers
         self._search, self._recommend, self._rank = search, recommend, rank
         self._kinds = Kinds(recommend.cascade, recommend.offload)
@@ -71,9 +77,14 @@ class RankerServicer(PlacementServicer, ReplayServicer, pb_grpc.RankerServiceSer
     async def Search(self, request: pb.SearchRequest, context: Context) -> pb.SearchResponse:
         """Find products for a query."""
         shopper = self._shopper(request.context)
+        if self._shop is not None and (order_of_products := self._shop.order(request)) is not None:
+            caller = self._caller("search", request, shopper, context, query=request.query.strip())
+            page = _page(request, SEARCH_PAGE, self._answering.signer)
+            answer = await self._answering.answer(caller, page, SEARCH_TASK, order_of_products)
+            return self._found(request, answer)
         query = checked_query(request.query)
         caller = self._caller("search", request, shopper, context, query=query)
-        page = _page(request, SEARCH_PAGE)
+        page = _page(request, SEARCH_PAGE, self._answering.signer)
         answer = await self._answering.answer(
             caller,
             page,
@@ -82,8 +93,14 @@ class RankerServicer(PlacementServicer, ReplayServicer, pb_grpc.RankerServiceSer
                 live, query, skip_neural=request.skip_neural, deadline=deadline, trail=trail
             ),
         )
+        return self._found(request, answer)
+
+    def _found(self, request: pb.SearchRequest, answer: Answer) -> pb.SearchResponse:
         token = paging.encode_token(answer.next_part, request)
-        return pb.SearchResponse(results=answer.results, next_page_token=token, info=answer.info)
+        sealed = self._answering.signer.sign(token.encode(), TOKEN_SECONDS) if token else ""
+        found = pb.SearchResponse(results=answer.results, next_page_token=sealed, info=answer.info)
+        convert_catalog.add_finding(found, answer.finding)
+        return found
 
     async def Recommend(self, request: pb.RecommendRequest, context: Context) -> pb.RecommendResponse:
         """Propose products."""
@@ -99,6 +116,8 @@ class RankerServicer(PlacementServicer, ReplayServicer, pb_grpc.RankerServiceSer
         shopper = self._shopper(request.context)
         wanted = rank_rules.checked(convert.wanted(request.candidates))
         caller = self._caller("rank", request, shopper, context, query=request.query.strip())
+        if self._shop is not None:
+            wanted = self._shop.titled(wanted)
         page = Page(rank_rules.MOST_CANDIDATES, only=True)
         if request.query.strip():
             query, task = checked_query(request.query), SEARCH_TASK
@@ -222,6 +241,15 @@ def _check_length(field: str, value: str) -> None:
         raise InvalidField(field, f"must have at most {LONGEST_ID} characters")
 
 
-def _page(request: pb.SearchRequest, default: int) -> Page:
+def _page(request: pb.SearchRequest, default: int, signer: Signer) -> Page:
+    """Read which page is asked for; raises InvalidField for a token that was forged, has ended or is of another search."""
     size = paging.page_size(request.page_size, default=default, maximum=LARGEST_PAGE)
-    return Page.read(paging.decode_token(request.page_token, request), size)
+    if not request.page_token:
+        return Page(size)
+    try:
+        token = signer.verify(request.page_token).decode()
+    except (TokenInvalid, UnicodeDecodeError):
+        raise InvalidField(
+            "page_token", "was not made by this search, or is older than a day", next_step="Search without it."
+        ) from None
+    return Page.read(paging.decode_token(token, request), size)

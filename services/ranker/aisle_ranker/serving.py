@@ -22,6 +22,8 @@ class Serving:
         """Version being loaded, "" when none is."""
         self.last_failure: FailureFacts | None = None
         """Why the newest load failed; None when it did not."""
+        self.on_swap: Callable[[], None] = lambda: None
+        """Called after a model began to answer."""
         self.swap_count = 0
         """How often the live model was replaced since the start, the first one included."""
 
@@ -56,3 +58,4 @@ class Serving:
                 self._retired[id(before)] = before
             else:
                 self._dispose(before)
+        self.on_swap()

@@ -19,6 +19,10 @@ class RankerSettings(ServiceSettings):
     """Alias whose version is served."""
     registry_address: str = "127.0.0.1:7104"
     """Where bundles come from."""
+    governance_address: str = "127.0.0.1:7101"
+    """Where the catalogue's dataset comes from."""
+    catalog_dataset: str = "datasets/products"
+    """Dataset of products that fills the catalogue; empty leaves it to calls."""
     serving_config: str = "default"
     """Serving config of requests that name none; without a stored one of this id nothing is done to the order."""
     serving_config_refresh_seconds: float = Field(default=5.0, gt=0)
@@ -69,6 +73,13 @@ class RankerSettings(ServiceSettings):
     def _model_name(cls, value: str) -> str:
         if not ResourceName("models/{model}").matches(value):
             raise ValueError("must have the form models/{model}")
+        return value
+
+    @field_validator("catalog_dataset")
+    @classmethod
+    def _dataset_name(cls, value: str) -> str:
+        if value and not ResourceName("datasets/{dataset}").matches(value):
+            raise ValueError("must have the form datasets/{dataset}, or be empty")
         return value
 
     @field_validator("alias")

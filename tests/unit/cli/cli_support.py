@@ -10,7 +10,7 @@ from typing import Any
 import grpc
 from aisle.governance.v1 import governance_service_pb2_grpc
 from aisle.monitor.v1 import monitor_service_pb2_grpc
-from aisle.ranker.v1 import ranker_service_pb2_grpc
+from aisle.ranker.v1 import catalog_service_pb2_grpc, ranker_service_pb2_grpc
 from aisle.registry.v1 import registry_service_pb2_grpc
 from aisle.trainer.v1 import trainer_service_pb2_grpc
 from aisle.tuner.v1 import tuner_service_pb2_grpc
@@ -26,6 +26,7 @@ SERVICES = {
     "tuner": tuner_service_pb2_grpc.add_TunerServiceServicer_to_server,
     "registry": registry_service_pb2_grpc.add_RegistryServiceServicer_to_server,
     "ranker": ranker_service_pb2_grpc.add_RankerServiceServicer_to_server,
+    "catalog": catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server,
     "monitor": monitor_service_pb2_grpc.add_MonitorServiceServicer_to_server,
 }
 

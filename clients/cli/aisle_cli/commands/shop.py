@@ -28,7 +28,9 @@ Explain = Annotated[bool, typer.Option("--explain", help="Show what each feature
 @command(app, "search")
 def search(
     session: Session,
-    query: Annotated[str, typer.Argument(help="What the shopper types.")],
+    query: Annotated[
+        str, typer.Argument(help="What the shopper types; leave it out to browse by --filter or --sort.")
+    ] = "",
     customer: Customer = "",
     visitor: Visitor = "",
     limit: Limit = 10,
@@ -36,16 +38,40 @@ def search(
     placement: Placement = "",
     boost: Boost = None,
     explain: Explain = False,
+    filter_: Annotated[
+        str, typer.Option("--filter", metavar="EXPRESSION", help="Products that may be found: price < 20 AND in_stock.")
+    ] = "",
+    facet: Annotated[
+        list[str] | None,
+        typer.Option(metavar="KEY", help="Count values: brand, category, attributes.NAME, or price=10,50 (bounds)."),
+    ] = None,
+    sort: Annotated[str, typer.Option(metavar="ORDER", help="relevance, price, 'price desc' or newest.")] = "",
+    as_typed: Annotated[bool, typer.Option("--as-typed", help="Correct no spelling.")] = False,
+    strict: Annotated[bool, typer.Option("--strict", help="Give up nothing when nothing matches.")] = False,
+    page_token: Annotated[str, typer.Option(help="next_page_token of the page before.")] = "",
 ) -> None:
     """Find products for a query, with the score of each source."""
     from aisle.ranker.v1 import ranker_service_pb2 as pb
 
+    from aisle_cli.commands.shop_search import facet_requests, print_finding
+
     request = pb.SearchRequest(
-        query=query, page_size=limit, context=_context(customer, visitor, "search"), skip_neural=no_neural
+        query=query,
+        page_size=limit,
+        page_token=page_token,
+        context=_context(customer, visitor, "search"),
+        skip_neural=no_neural,
+        filter=filter_,
+        facets=facet_requests(facet or []),
+        order_by=sort,
+        skip_spelling=as_typed,
+        skip_relaxation=strict,
     )
     _add_rules(request, placement, boost, explain)
     answer = session.ranker.Search(request)
-    _print(session, answer, f'"{query}"')
+    _print(session, answer, f'"{answer.corrected_query or query}"')
+    if not session.as_json:
+        print_finding(answer)
 
 
 @command(app, "recommend")

@@ -22,6 +22,7 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from aisle.ranker.v1 import product_pb2 as aisle_dot_ranker_dot_v1_dot_product__pb2
 from aisle.ranker.v1 import ranking_pb2 as aisle_dot_ranker_dot_v1_dot_ranking__pb2
 from aisle.ranker.v1 import replay_pb2 as aisle_dot_ranker_dot_v1_dot_replay__pb2
 from aisle.ranker.v1 import serving_config_pb2 as aisle_dot_ranker_dot_v1_dot_serving__config__pb2
@@ -30,7 +31,7 @@ from aisle.type.v1 import subject_pb2 as aisle_dot_type_dot_v1_dot_subject__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$aisle/ranker/v1/ranker_service.proto\x12\x0f\x61isle.ranker.v1\x1a\x1d\x61isle/ranker/v1/ranking.proto\x1a\x1c\x61isle/ranker/v1/replay.proto\x1a$aisle/ranker/v1/serving_config.proto\x1a\x1b\x61isle/type/v1/context.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x01\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12.\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x05 \x01(\x08\x12\x16\n\x0eserving_config\x18\x06 \x01(\t\x12-\n\x06\x62oosts\x18\x07 \x03(\x0b\x32\x1d.aisle.ranker.v1.ProductBoost\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\"\x85\x01\n\x0eSearchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12)\n\x04info\x18\x03 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"\xa0\x02\n\x10RecommendRequest\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.aisle.ranker.v1.RecommendKind\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x1a\n\x12recent_product_ids\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12.\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x06 \x01(\x08\x12\x16\n\x0eserving_config\x18\x07 \x01(\t\x12-\n\x06\x62oosts\x18\x08 \x03(\x0b\x32\x1d.aisle.ranker.v1.ProductBoost\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\"o\n\x11RecommendResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"\xa1\x01\n\tCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12>\n\nattributes\x18\x03 \x03(\x0b\x32*.aisle.ranker.v1.Candidate.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd4\x01\n\x0bRankRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12.\n\ncandidates\x18\x02 \x03(\x0b\x32\x1a.aisle.ranker.v1.Candidate\x12.\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x16\n\x0eserving_config\x18\x04 \x01(\t\x12-\n\x06\x62oosts\x18\x05 \x03(\x0b\x32\x1d.aisle.ranker.v1.ProductBoost\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\"j\n\x0cRankResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"2\n\x15GetUserProfileRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\"\x9d\x01\n\x0bUserProfile\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\x12\x30\n\x06recent\x18\x02 \x03(\x0b\x32 .aisle.ranker.v1.ProfileEvidence\x12,\n\tinterests\x18\x03 \x03(\x0b\x32\x19.aisle.ranker.v1.Interest\x12\x13\n\x0border_count\x18\x04 \x01(\x03\"t\n\x0fProfileEvidence\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12.\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x08Interest\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\"G\n\x16GetUserProfileResponse\x12-\n\x07profile\x18\x01 \x01(\x0b\x32\x1c.aisle.ranker.v1.UserProfile\"\x18\n\x16GetServingStateRequest\"G\n\x17GetServingStateResponse\x12,\n\x05state\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingState*\x98\x02\n\rRecommendKind\x12\x1e\n\x1aRECOMMEND_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16RECOMMEND_KIND_FOR_YOU\x10\x01\x12\x1a\n\x16RECOMMEND_KIND_SIMILAR\x10\x02\x12\x1e\n\x1aRECOMMEND_KIND_OTHERS_ALSO\x10\x03\x12-\n)RECOMMEND_KIND_FREQUENTLY_BOUGHT_TOGETHER\x10\x04\x12\x1f\n\x1bRECOMMEND_KIND_BUY_IT_AGAIN\x10\x05\x12\x1b\n\x17RECOMMEND_KIND_TRENDING\x10\x06\x12\"\n\x1eRECOMMEND_KIND_RECENTLY_VIEWED\x10\x07\x32\xca\x08\n\rRankerService\x12I\n\x06Search\x12\x1e.aisle.ranker.v1.SearchRequest\x1a\x1f.aisle.ranker.v1.SearchResponse\x12R\n\tRecommend\x12!.aisle.ranker.v1.RecommendRequest\x1a\".aisle.ranker.v1.RecommendResponse\x12\x43\n\x04Rank\x12\x1c.aisle.ranker.v1.RankRequest\x1a\x1d.aisle.ranker.v1.RankResponse\x12\x61\n\x0eGetUserProfile\x12&.aisle.ranker.v1.GetUserProfileRequest\x1a\'.aisle.ranker.v1.GetUserProfileResponse\x12\x64\n\x0fGetServingState\x12\'.aisle.ranker.v1.GetServingStateRequest\x1a(.aisle.ranker.v1.GetServingStateResponse\x12p\n\x13\x43reateServingConfig\x12+.aisle.ranker.v1.CreateServingConfigRequest\x1a,.aisle.ranker.v1.CreateServingConfigResponse\x12g\n\x10GetServingConfig\x12(.aisle.ranker.v1.GetServingConfigRequest\x1a).aisle.ranker.v1.GetServingConfigResponse\x12m\n\x12ListServingConfigs\x12*.aisle.ranker.v1.ListServingConfigsRequest\x1a+.aisle.ranker.v1.ListServingConfigsResponse\x12p\n\x13UpdateServingConfig\x12+.aisle.ranker.v1.UpdateServingConfigRequest\x1a,.aisle.ranker.v1.UpdateServingConfigResponse\x12p\n\x13\x44\x65leteServingConfig\x12+.aisle.ranker.v1.DeleteServingConfigRequest\x1a,.aisle.ranker.v1.DeleteServingConfigResponse\x12^\n\rReplayRequest\x12%.aisle.ranker.v1.ReplayRequestRequest\x1a&.aisle.ranker.v1.ReplayRequestResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$aisle/ranker/v1/ranker_service.proto\x12\x0f\x61isle.ranker.v1\x1a\x1d\x61isle/ranker/v1/product.proto\x1a\x1d\x61isle/ranker/v1/ranking.proto\x1a\x1c\x61isle/ranker/v1/replay.proto\x1a$aisle/ranker/v1/serving_config.proto\x1a\x1b\x61isle/type/v1/context.proto\x1a\x1b\x61isle/type/v1/subject.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe3\x02\n\rSearchRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12.\n\x07\x63ontext\x18\x04 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x05 \x01(\x08\x12\x16\n\x0eserving_config\x18\x06 \x01(\t\x12-\n\x06\x62oosts\x18\x07 \x03(\x0b\x32\x1d.aisle.ranker.v1.ProductBoost\x12\x0f\n\x07\x65xplain\x18\x08 \x01(\x08\x12\x0e\n\x06\x66ilter\x18\x14 \x01(\t\x12-\n\x06\x66\x61\x63\x65ts\x18\x15 \x03(\x0b\x32\x1d.aisle.ranker.v1.FacetRequest\x12\x10\n\x08order_by\x18\x16 \x01(\t\x12\x15\n\rskip_spelling\x18\x17 \x01(\x08\x12\x17\n\x0fskip_relaxation\x18\x18 \x01(\x08\"\x8d\x02\n\x0eSearchResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12)\n\x04info\x18\x03 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\x12\x13\n\x0btotal_count\x18\x14 \x01(\x03\x12&\n\x06\x66\x61\x63\x65ts\x18\x15 \x03(\x0b\x32\x16.aisle.ranker.v1.Facet\x12\x17\n\x0f\x63orrected_query\x18\x16 \x01(\t\x12\x30\n\x0brelaxations\x18\x17 \x03(\x0b\x32\x1b.aisle.ranker.v1.Relaxation\"\xa0\x02\n\x10RecommendRequest\x12,\n\x04kind\x18\x01 \x01(\x0e\x32\x1e.aisle.ranker.v1.RecommendKind\x12\x12\n\nproduct_id\x18\x02 \x01(\t\x12\x1a\n\x12recent_product_ids\x18\x03 \x03(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12.\n\x07\x63ontext\x18\x05 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x13\n\x0bskip_neural\x18\x06 \x01(\x08\x12\x16\n\x0eserving_config\x18\x07 \x01(\t\x12-\n\x06\x62oosts\x18\x08 \x03(\x0b\x32\x1d.aisle.ranker.v1.ProductBoost\x12\x0f\n\x07\x65xplain\x18\t \x01(\x08\"o\n\x11RecommendResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"\xa1\x01\n\tCandidate\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12>\n\nattributes\x18\x03 \x03(\x0b\x32*.aisle.ranker.v1.Candidate.AttributesEntry\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xd4\x01\n\x0bRankRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12.\n\ncandidates\x18\x02 \x03(\x0b\x32\x1a.aisle.ranker.v1.Candidate\x12.\n\x07\x63ontext\x18\x03 \x01(\x0b\x32\x1d.aisle.type.v1.ShopperContext\x12\x16\n\x0eserving_config\x18\x04 \x01(\t\x12-\n\x06\x62oosts\x18\x05 \x03(\x0b\x32\x1d.aisle.ranker.v1.ProductBoost\x12\x0f\n\x07\x65xplain\x18\x06 \x01(\x08\"j\n\x0cRankResponse\x12/\n\x07results\x18\x01 \x03(\x0b\x32\x1e.aisle.ranker.v1.RankingResult\x12)\n\x04info\x18\x02 \x01(\x0b\x32\x1b.aisle.ranker.v1.AnswerInfo\"2\n\x15GetUserProfileRequest\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\"\x9d\x01\n\x0bUserProfile\x12\x19\n\x0b\x63ustomer_id\x18\x01 \x01(\tB\x04\x88\xe8\x18\x01\x12\x30\n\x06recent\x18\x02 \x03(\x0b\x32 .aisle.ranker.v1.ProfileEvidence\x12,\n\tinterests\x18\x03 \x03(\x0b\x32\x19.aisle.ranker.v1.Interest\x12\x13\n\x0border_count\x18\x04 \x01(\x03\"t\n\x0fProfileEvidence\x12\x12\n\nproduct_id\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x03 \x01(\t\x12.\n\nevent_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\">\n\x08Interest\x12\r\n\x05topic\x18\x01 \x01(\t\x12\x0e\n\x06weight\x18\x02 \x01(\x01\x12\x13\n\x0bproduct_ids\x18\x03 \x03(\t\"G\n\x16GetUserProfileResponse\x12-\n\x07profile\x18\x01 \x01(\x0b\x32\x1c.aisle.ranker.v1.UserProfile\"\x18\n\x16GetServingStateRequest\"G\n\x17GetServingStateResponse\x12,\n\x05state\x18\x01 \x01(\x0b\x32\x1d.aisle.ranker.v1.ServingState*\x98\x02\n\rRecommendKind\x12\x1e\n\x1aRECOMMEND_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16RECOMMEND_KIND_FOR_YOU\x10\x01\x12\x1a\n\x16RECOMMEND_KIND_SIMILAR\x10\x02\x12\x1e\n\x1aRECOMMEND_KIND_OTHERS_ALSO\x10\x03\x12-\n)RECOMMEND_KIND_FREQUENTLY_BOUGHT_TOGETHER\x10\x04\x12\x1f\n\x1bRECOMMEND_KIND_BUY_IT_AGAIN\x10\x05\x12\x1b\n\x17RECOMMEND_KIND_TRENDING\x10\x06\x12\"\n\x1eRECOMMEND_KIND_RECENTLY_VIEWED\x10\x07\x32\xca\x08\n\rRankerService\x12I\n\x06Search\x12\x1e.aisle.ranker.v1.SearchRequest\x1a\x1f.aisle.ranker.v1.SearchResponse\x12R\n\tRecommend\x12!.aisle.ranker.v1.RecommendRequest\x1a\".aisle.ranker.v1.RecommendResponse\x12\x43\n\x04Rank\x12\x1c.aisle.ranker.v1.RankRequest\x1a\x1d.aisle.ranker.v1.RankResponse\x12\x61\n\x0eGetUserProfile\x12&.aisle.ranker.v1.GetUserProfileRequest\x1a\'.aisle.ranker.v1.GetUserProfileResponse\x12\x64\n\x0fGetServingState\x12\'.aisle.ranker.v1.GetServingStateRequest\x1a(.aisle.ranker.v1.GetServingStateResponse\x12p\n\x13\x43reateServingConfig\x12+.aisle.ranker.v1.CreateServingConfigRequest\x1a,.aisle.ranker.v1.CreateServingConfigResponse\x12g\n\x10GetServingConfig\x12(.aisle.ranker.v1.GetServingConfigRequest\x1a).aisle.ranker.v1.GetServingConfigResponse\x12m\n\x12ListServingConfigs\x12*.aisle.ranker.v1.ListServingConfigsRequest\x1a+.aisle.ranker.v1.ListServingConfigsResponse\x12p\n\x13UpdateServingConfig\x12+.aisle.ranker.v1.UpdateServingConfigRequest\x1a,.aisle.ranker.v1.UpdateServingConfigResponse\x12p\n\x13\x44\x65leteServingConfig\x12+.aisle.ranker.v1.DeleteServingConfigRequest\x1a,.aisle.ranker.v1.DeleteServingConfigResponse\x12^\n\rReplayRequest\x12%.aisle.ranker.v1.ReplayRequestRequest\x1a&.aisle.ranker.v1.ReplayRequestResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -43,38 +44,38 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETUSERPROFILEREQUEST'].fields_by_name['customer_id']._serialized_options = b'\210\350\030\001'
   _globals['_USERPROFILE'].fields_by_name['customer_id']._loaded_options = None
   _globals['_USERPROFILE'].fields_by_name['customer_id']._serialized_options = b'\210\350\030\001'
-  _globals['_RECOMMENDKIND']._serialized_start=2070
-  _globals['_RECOMMENDKIND']._serialized_end=2350
-  _globals['_SEARCHREQUEST']._serialized_start=248
-  _globals['_SEARCHREQUEST']._serialized_end=474
-  _globals['_SEARCHRESPONSE']._serialized_start=477
-  _globals['_SEARCHRESPONSE']._serialized_end=610
-  _globals['_RECOMMENDREQUEST']._serialized_start=613
-  _globals['_RECOMMENDREQUEST']._serialized_end=901
-  _globals['_RECOMMENDRESPONSE']._serialized_start=903
-  _globals['_RECOMMENDRESPONSE']._serialized_end=1014
-  _globals['_CANDIDATE']._serialized_start=1017
-  _globals['_CANDIDATE']._serialized_end=1178
-  _globals['_CANDIDATE_ATTRIBUTESENTRY']._serialized_start=1129
-  _globals['_CANDIDATE_ATTRIBUTESENTRY']._serialized_end=1178
-  _globals['_RANKREQUEST']._serialized_start=1181
-  _globals['_RANKREQUEST']._serialized_end=1393
-  _globals['_RANKRESPONSE']._serialized_start=1395
-  _globals['_RANKRESPONSE']._serialized_end=1501
-  _globals['_GETUSERPROFILEREQUEST']._serialized_start=1503
-  _globals['_GETUSERPROFILEREQUEST']._serialized_end=1553
-  _globals['_USERPROFILE']._serialized_start=1556
-  _globals['_USERPROFILE']._serialized_end=1713
-  _globals['_PROFILEEVIDENCE']._serialized_start=1715
-  _globals['_PROFILEEVIDENCE']._serialized_end=1831
-  _globals['_INTEREST']._serialized_start=1833
-  _globals['_INTEREST']._serialized_end=1895
-  _globals['_GETUSERPROFILERESPONSE']._serialized_start=1897
-  _globals['_GETUSERPROFILERESPONSE']._serialized_end=1968
-  _globals['_GETSERVINGSTATEREQUEST']._serialized_start=1970
-  _globals['_GETSERVINGSTATEREQUEST']._serialized_end=1994
-  _globals['_GETSERVINGSTATERESPONSE']._serialized_start=1996
-  _globals['_GETSERVINGSTATERESPONSE']._serialized_end=2067
-  _globals['_RANKERSERVICE']._serialized_start=2353
-  _globals['_RANKERSERVICE']._serialized_end=3451
+  _globals['_RECOMMENDKIND']._serialized_start=2366
+  _globals['_RECOMMENDKIND']._serialized_end=2646
+  _globals['_SEARCHREQUEST']._serialized_start=279
+  _globals['_SEARCHREQUEST']._serialized_end=634
+  _globals['_SEARCHRESPONSE']._serialized_start=637
+  _globals['_SEARCHRESPONSE']._serialized_end=906
+  _globals['_RECOMMENDREQUEST']._serialized_start=909
+  _globals['_RECOMMENDREQUEST']._serialized_end=1197
+  _globals['_RECOMMENDRESPONSE']._serialized_start=1199
+  _globals['_RECOMMENDRESPONSE']._serialized_end=1310
+  _globals['_CANDIDATE']._serialized_start=1313
+  _globals['_CANDIDATE']._serialized_end=1474
+  _globals['_CANDIDATE_ATTRIBUTESENTRY']._serialized_start=1425
+  _globals['_CANDIDATE_ATTRIBUTESENTRY']._serialized_end=1474
+  _globals['_RANKREQUEST']._serialized_start=1477
+  _globals['_RANKREQUEST']._serialized_end=1689
+  _globals['_RANKRESPONSE']._serialized_start=1691
+  _globals['_RANKRESPONSE']._serialized_end=1797
+  _globals['_GETUSERPROFILEREQUEST']._serialized_start=1799
+  _globals['_GETUSERPROFILEREQUEST']._serialized_end=1849
+  _globals['_USERPROFILE']._serialized_start=1852
+  _globals['_USERPROFILE']._serialized_end=2009
+  _globals['_PROFILEEVIDENCE']._serialized_start=2011
+  _globals['_PROFILEEVIDENCE']._serialized_end=2127
+  _globals['_INTEREST']._serialized_start=2129
+  _globals['_INTEREST']._serialized_end=2191
+  _globals['_GETUSERPROFILERESPONSE']._serialized_start=2193
+  _globals['_GETUSERPROFILERESPONSE']._serialized_end=2264
+  _globals['_GETSERVINGSTATEREQUEST']._serialized_start=2266
+  _globals['_GETSERVINGSTATEREQUEST']._serialized_end=2290
+  _globals['_GETSERVINGSTATERESPONSE']._serialized_start=2292
+  _globals['_GETSERVINGSTATERESPONSE']._serialized_end=2363
+  _globals['_RANKERSERVICE']._serialized_start=2649
+  _globals['_RANKERSERVICE']._serialized_end=3747
 # @@protoc_insertion_point(module_scope)

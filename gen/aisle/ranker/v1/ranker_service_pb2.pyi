@@ -1,5 +1,6 @@
 import datetime
 
+from aisle.ranker.v1 import product_pb2 as _product_pb2
 from aisle.ranker.v1 import ranking_pb2 as _ranking_pb2
 from aisle.ranker.v1 import replay_pb2 as _replay_pb2
 from aisle.ranker.v1 import serving_config_pb2 as _serving_config_pb2
@@ -35,7 +36,7 @@ RECOMMEND_KIND_TRENDING: RecommendKind
 RECOMMEND_KIND_RECENTLY_VIEWED: RecommendKind
 
 class SearchRequest(_message.Message):
-    __slots__ = ("query", "page_size", "page_token", "context", "skip_neural", "serving_config", "boosts", "explain")
+    __slots__ = ("query", "page_size", "page_token", "context", "skip_neural", "serving_config", "boosts", "explain", "filter", "facets", "order_by", "skip_spelling", "skip_relaxation")
     QUERY_FIELD_NUMBER: _ClassVar[int]
     PAGE_SIZE_FIELD_NUMBER: _ClassVar[int]
     PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
@@ -44,6 +45,11 @@ class SearchRequest(_message.Message):
     SERVING_CONFIG_FIELD_NUMBER: _ClassVar[int]
     BOOSTS_FIELD_NUMBER: _ClassVar[int]
     EXPLAIN_FIELD_NUMBER: _ClassVar[int]
+    FILTER_FIELD_NUMBER: _ClassVar[int]
+    FACETS_FIELD_NUMBER: _ClassVar[int]
+    ORDER_BY_FIELD_NUMBER: _ClassVar[int]
+    SKIP_SPELLING_FIELD_NUMBER: _ClassVar[int]
+    SKIP_RELAXATION_FIELD_NUMBER: _ClassVar[int]
     query: str
     page_size: int
     page_token: str
@@ -52,17 +58,30 @@ class SearchRequest(_message.Message):
     serving_config: str
     boosts: _containers.RepeatedCompositeFieldContainer[_serving_config_pb2.ProductBoost]
     explain: bool
-    def __init__(self, query: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., skip_neural: _Optional[bool] = ..., serving_config: _Optional[str] = ..., boosts: _Optional[_Iterable[_Union[_serving_config_pb2.ProductBoost, _Mapping]]] = ..., explain: _Optional[bool] = ...) -> None: ...
+    filter: str
+    facets: _containers.RepeatedCompositeFieldContainer[_product_pb2.FacetRequest]
+    order_by: str
+    skip_spelling: bool
+    skip_relaxation: bool
+    def __init__(self, query: _Optional[str] = ..., page_size: _Optional[int] = ..., page_token: _Optional[str] = ..., context: _Optional[_Union[_context_pb2.ShopperContext, _Mapping]] = ..., skip_neural: _Optional[bool] = ..., serving_config: _Optional[str] = ..., boosts: _Optional[_Iterable[_Union[_serving_config_pb2.ProductBoost, _Mapping]]] = ..., explain: _Optional[bool] = ..., filter: _Optional[str] = ..., facets: _Optional[_Iterable[_Union[_product_pb2.FacetRequest, _Mapping]]] = ..., order_by: _Optional[str] = ..., skip_spelling: _Optional[bool] = ..., skip_relaxation: _Optional[bool] = ...) -> None: ...
 
 class SearchResponse(_message.Message):
-    __slots__ = ("results", "next_page_token", "info")
+    __slots__ = ("results", "next_page_token", "info", "total_count", "facets", "corrected_query", "relaxations")
     RESULTS_FIELD_NUMBER: _ClassVar[int]
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _ClassVar[int]
     INFO_FIELD_NUMBER: _ClassVar[int]
+    TOTAL_COUNT_FIELD_NUMBER: _ClassVar[int]
+    FACETS_FIELD_NUMBER: _ClassVar[int]
+    CORRECTED_QUERY_FIELD_NUMBER: _ClassVar[int]
+    RELAXATIONS_FIELD_NUMBER: _ClassVar[int]
     results: _containers.RepeatedCompositeFieldContainer[_ranking_pb2.RankingResult]
     next_page_token: str
     info: _ranking_pb2.AnswerInfo
-    def __init__(self, results: _Optional[_Iterable[_Union[_ranking_pb2.RankingResult, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., info: _Optional[_Union[_ranking_pb2.AnswerInfo, _Mapping]] = ...) -> None: ...
+    total_count: int
+    facets: _containers.RepeatedCompositeFieldContainer[_product_pb2.Facet]
+    corrected_query: str
+    relaxations: _containers.RepeatedCompositeFieldContainer[_product_pb2.Relaxation]
+    def __init__(self, results: _Optional[_Iterable[_Union[_ranking_pb2.RankingResult, _Mapping]]] = ..., next_page_token: _Optional[str] = ..., info: _Optional[_Union[_ranking_pb2.AnswerInfo, _Mapping]] = ..., total_count: _Optional[int] = ..., facets: _Optional[_Iterable[_Union[_product_pb2.Facet, _Mapping]]] = ..., corrected_query: _Optional[str] = ..., relaxations: _Optional[_Iterable[_Union[_product_pb2.Relaxation, _Mapping]]] = ...) -> None: ...
 
 class RecommendRequest(_message.Message):
     __slots__ = ("kind", "product_id", "recent_product_ids", "page_size", "context", "skip_neural", "serving_config", "boosts", "explain")

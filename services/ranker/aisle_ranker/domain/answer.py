@@ -102,6 +102,40 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Count:
+    """How many matching products have one value."""
+
+    value: str
+    count: int
+    filter: str
+    """Expression that keeps just these."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relaxation:
+    """One thing that was given up because nothing matched."""
+
+    reason: str
+    dropped_filter: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What a search of the catalogue says beside its results."""
+
+    total_count: int = 0
+    facets: tuple[tuple[str, tuple[Count, ...]], ...] = ()
+    """Counts by key, in the order asked for."""
+    corrected_query: str = ""
+    relaxations: tuple[Relaxation, ...] = ()
+    dataset_version: str = ""
+    """Dataset version of the catalogue; "" without one."""
+
+
+NO_FINDING = Finding()
+
+
+@dataclass(frozen=True, slots=True)
 class Ordering:
     """All candidates of an answer, best first."""
 
@@ -115,6 +149,7 @@ class Ordering:
     """What moved candidates, in the order of happening."""
     propensities: Floats | None = None
     """None: every product is where it is for certain."""
+    finding: Finding = NO_FINDING
 
     def __len__(self) -> int:
         """Return the number of candidates."""

@@ -246,6 +246,7 @@ class _Desk:
             parts={name: values[order] for name, values in self.parts.items()},
             steps=[step.taken(order) for step in self.steps],
             propensities=None if self.propensities is None else self.propensities[order],
+            finding=self.came.finding,
         )
 
     def _free(self) -> Ints:

@@ -2,7 +2,7 @@
 
 from aisle_runtime.db import define_runtime_tables
 from aisle_runtime.erasing.worker import define_erasure_orders
-from sqlalchemy import BigInteger, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Float, Index, Integer, LargeBinary, MetaData, Table, Text
 
 metadata = MetaData()
 runtime_tables = define_runtime_tables(metadata)
@@ -88,4 +88,29 @@ assist_models = Table(
     Column("sequence", BigInteger, nullable=False),
     Column("create_time", Float, nullable=False),
     Column("data", LargeBinary, nullable=False),
+)
+
+products = Table(
+    "products",
+    metadata,
+    Column("product_id", Text, primary_key=True),
+    Column("data", Text, nullable=False),
+    Column("dataset_version", Text, nullable=False),
+    Column("deleted", Boolean, nullable=False),
+    Column("create_time", Float, nullable=False),
+    Column("update_time", Float, nullable=False),
+)
+
+catalog_state = Table(
+    "catalog_state",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)
+
+synonym_sets = Table(
+    "synonym_sets",
+    metadata,
+    Column("synonym_set_id", Text, primary_key=True),
+    Column("terms", Text, nullable=False),
 )
