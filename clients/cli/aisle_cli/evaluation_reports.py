@@ -93,7 +93,7 @@ def _table(board: "pb.Leaderboard") -> tuple[list[str], list[list[str]]]:
     cut = board.main_metric.partition("@")[2]
     known = {metric.name for entry in board.entries for metric in entry.metrics}
     more = [name for name in (f"recall@{cut}", "mrr", f"mrr@{cut}", *_COLUMNS, f"coverage@{cut}") if name in known]
-    headers = ["#", "system", f"#{board.main_metric} [95 %]", "#to reference [95 %]", "#Holm p"]
+    headers = ["#rank", "system", f"#{board.main_metric} [95 %]", "#to reference [95 %]", "#Holm p"]
     headers += [f"#{name}" for name in more] + ["#CPU s"]
     rows = []
     for entry in board.entries:
@@ -134,7 +134,7 @@ def _print_details(entry: "pb.LeaderboardEntry") -> None:
 
 def _print_markdown(board: "pb.Leaderboard") -> None:
     headers, rows = _table(board)
-    titles = [header.removeprefix("#") or "#" for header in headers]
+    titles = [header.removeprefix("#") for header in headers]
     output.line(f"{names.short(board.dataset_version)}: {board.split}\n")
     output.line("| " + " | ".join(titles) + " |")
     output.line("|" + "---|" * len(titles))

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from aisle_trainer.domain import ranked_lists, shelf
 from aisle_trainer.domain.paired_tests import holm, paired_test, sign_flip_p
 from aisle_trainer.engines import collaborative
-from aisle_trainer.engines.purchase_board import area_of
+from aisle_trainer.engines.purchase_board import area_of, best_of
 from scipy import stats
 from sklearn import metrics as reference
 from sklearn.calibration import calibration_curve
@@ -92,6 +92,14 @@ def test_the_area_over_a_catalogue_equals_scikit_learns(rng: np.random.Generator
     scores, wanted = rng.random(60).round(decimals), np.array([3, 17, 40])
     labels = np.isin(np.arange(60), wanted)
     assert area_of(scores, scores[wanted]) == pytest.approx(reference.roc_auc_score(labels, scores))
+
+
+def test_the_best_are_those_of_a_stable_sort_without_what_may_not_be_shown(rng: np.random.Generator) -> None:
+    scores = rng.integers(0, 9, 50).astype(float)
+    scores[::3] = -np.inf
+    expected = [at for at in np.argsort(-scores, kind="stable").tolist() if scores[at] > -np.inf]
+    for count in (1, 7, 33, 50):
+        assert best_of(scores, count).tolist() == expected[:count]
 
 
 def test_sign_flips_equal_scipys_permutation_test(rng: np.random.Generator) -> None:

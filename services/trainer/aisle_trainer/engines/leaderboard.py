@@ -72,11 +72,11 @@ def run(
     torch.set_num_threads(place.threads)
     task = question.task
     assert task is not None
+    chosen = question.chosen(task)
     work = _Search if task is Task.SEARCH_RELEVANCE else _Purchase
     entries = work(question, version, table, facts, place)
     standings: list[Standing] = []
     skipped: list[Skipped] = []
-    chosen = question.chosen(task)
     total = len(chosen) + len(models)
     for number, name in enumerate(chosen):
         place.report(0.1 + 0.85 * number / total, f"judge {name}")

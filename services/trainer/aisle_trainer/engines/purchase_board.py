@@ -150,8 +150,7 @@ class PurchaseBoard:
                 mine = scores[row]
                 if shop.exclude_bought:
                     mine[np.unique(shop.histories[unit].products)] = -np.inf
-                top = np.argsort(-mine, kind="stable")[: self._k]
-                top = top[mine[top] > -np.inf]
+                top = best_of(mine, self._k)
                 lists[unit, : len(top)] = top
                 areas[unit] = area_of(mine[mine > -np.inf], mine[shop.targets[unit]])
         return lists, areas
@@ -212,6 +211,13 @@ class PurchaseBoard:
             if any(labels):
                 parts |= commonest([_majority(labels, wanted) for wanted in shop.targets], name)
         return parts
+
+
+def best_of(scores: Floats, count: int) -> Ints:
+    """Return the places of the `count` best scores, best first, equal ones in their order; -inf never takes part."""
+    floor = np.partition(scores, -count)[-count] if count < len(scores) else -np.inf
+    able = np.flatnonzero((scores >= floor) & (scores > -np.inf))
+    return able[np.argsort(-scores[able], kind="stable")[:count]].astype(np.int64)
 
 
 def area_of(everything: Floats, wanted: Floats) -> float:
