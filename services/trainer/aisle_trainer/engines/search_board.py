@@ -235,7 +235,7 @@ class SearchSystems:
         first, second = ({text: n for n, text in enumerate(kind)} for kind in kinds)
         left = vectors[[first[query] for query, _ in pairs]]
         right = vectors[[len(kinds[0]) + second[title] for _, title in pairs]]
-        return np.einsum("ij,ij->i", left, right).astype(np.float64)
+        return np.asarray(np.einsum("ij,ij->i", left, right), dtype=np.float64)
 
     def model(self, model: AppliedModel, embed: Embed) -> Floats:
         """Return the blended score of a bundle, as the ranker computes it."""
