@@ -30,6 +30,8 @@ CATALOGUE = {
     "data": Entry("data", "Import, govern and inspect datasets."),
     "train": Entry("train", "Train a ranking model; list and inspect training jobs."),
     "match": Entry("match", "Say which pairs of product records are the same product."),
+    "leaderboard": Entry("leaderboard", "Rank baselines and trained models on held-back data of a dataset."),
+    "evaluations": Entry("evaluations", "List, follow and stop the jobs behind leaderboards."),
     "tune": Entry("tune", "Search for better hyper-parameters."),
     "models": Entry("models", "List, judge, promote and roll back model versions."),
     "catalog": Entry("catalog", "Bring products; look at what search looks through."),

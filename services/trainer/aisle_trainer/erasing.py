@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from aisle.trainer.v1 import evaluation_job_pb2 as evaluation_pb
 from aisle.trainer.v1 import trainer_events_pb2 as events_pb
 from aisle.trainer.v1 import training_job_pb2 as pb
 from aisle_runtime.artifacts import ArtifactStore
@@ -18,13 +19,15 @@ from aisle_runtime.erasing.worker import StillWaiting, Task
 from aisle_runtime.tables import RUNTIME
 from sqlalchemy import Connection, select, update
 
+from aisle_trainer.evaluating import KIND as EVALUATE
 from aisle_trainer.storage import records
 from aisle_trainer.storage.tables import evaluations
 from aisle_trainer.training import KIND
 
 PERSON_KEYS = ("customer_id",)
 JOB_TYPES: JobTypes = {
-    KIND: {"payload": pb.TrainingJob, "detail": pb.TrainingJob, "result": events_pb.TrainingJobSucceeded}
+    KIND: {"payload": pb.TrainingJob, "detail": pb.TrainingJob, "result": events_pb.TrainingJobSucceeded},
+    EVALUATE: {"payload": evaluation_pb.EvaluationJob, "result": evaluation_pb.EvaluationJob},
 }
 _OPEN = ("QUEUED", "RUNNING")
 

@@ -6,6 +6,7 @@ from aisle_runtime.erasing.worker import ErasureOrders
 from aisle_runtime.service import Platform, Wiring, run_service
 
 from aisle_trainer.erasing import JOB_TYPES, PERSON_KEYS, Copies
+from aisle_trainer.evaluating import Evaluating
 from aisle_trainer.events import EventDoor, erasure_order
 from aisle_trainer.pair_scoring import PairScoring
 from aisle_trainer.servicer import TrainerServicer
@@ -23,8 +24,12 @@ async def wire(platform: Platform) -> Wiring:
     assert isinstance(settings, TrainerSettings)
     training = Training(settings, platform.jobs, platform.outbox)
     platform.jobs.register(training.job_kind())
+    evaluating = Evaluating(settings, platform.jobs, platform.outbox, training)
+    platform.jobs.register(evaluating.job_kind())
     pairs = PairScoring(platform.artifacts, settings.state_dir / "matchers", settings.effective_threads)
-    servicer = TrainerServicer(platform.db, platform.requests, platform.jobs, platform.artifacts, training, pairs)
+    servicer = TrainerServicer(
+        platform.db, platform.requests, platform.jobs, platform.artifacts, training, pairs, evaluating
+    )
     door = EventDoor(platform.db, platform.inbox, training)
     copies = Copies(platform.db, platform.artifacts, settings.state_dir)
     orders = ErasureOrders(

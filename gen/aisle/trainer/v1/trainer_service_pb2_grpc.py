@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from aisle.trainer.v1 import evaluation_job_pb2 as aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2
 from aisle.trainer.v1 import pair_matching_pb2 as aisle_dot_trainer_dot_v1_dot_pair__matching__pb2
 from aisle.trainer.v1 import trainer_service_pb2 as aisle_dot_trainer_dot_v1_dot_trainer__service__pb2
 
@@ -89,6 +90,31 @@ class TrainerServiceStub:
                 request_serializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsRequest.SerializeToString,
                 response_deserializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsResponse.FromString,
                 _registered_method=True)
+        self.CreateEvaluationJob = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/CreateEvaluationJob',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CreateEvaluationJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CreateEvaluationJobResponse.FromString,
+                _registered_method=True)
+        self.GetEvaluationJob = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/GetEvaluationJob',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.GetEvaluationJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.GetEvaluationJobResponse.FromString,
+                _registered_method=True)
+        self.ListEvaluationJobs = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/ListEvaluationJobs',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.ListEvaluationJobsRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.ListEvaluationJobsResponse.FromString,
+                _registered_method=True)
+        self.CancelEvaluationJob = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/CancelEvaluationJob',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CancelEvaluationJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CancelEvaluationJobResponse.FromString,
+                _registered_method=True)
+        self.WatchEvaluationJob = channel.unary_stream(
+                '/aisle.trainer.v1.TrainerService/WatchEvaluationJob',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.WatchEvaluationJobRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.WatchEvaluationJobResponse.FromString,
+                _registered_method=True)
 
 
 class TrainerServiceServicer:
@@ -170,6 +196,42 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CreateEvaluationJob(self, request, context):
+        """Accepts an evaluation of models and baselines on a dataset version. FAILED_PRECONDITION when a training job has no bundle. Publishes
+        EvaluationJobSucceeded or EvaluationJobFailed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetEvaluationJob(self, request, context):
+        """Returns one evaluation job, with its leaderboard once it succeeded.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListEvaluationJobs(self, request, context):
+        """Lists evaluation jobs, newest first.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def CancelEvaluationJob(self, request, context):
+        """Stops an evaluation job. FAILED_PRECONDITION when it has ended.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def WatchEvaluationJob(self, request, context):
+        """Streams an evaluation job at every change until it ends; starts with its present state.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TrainerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -222,6 +284,31 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.CompareTrainingJobs,
                     request_deserializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsRequest.FromString,
                     response_serializer=aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsResponse.SerializeToString,
+            ),
+            'CreateEvaluationJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CreateEvaluationJob,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CreateEvaluationJobRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CreateEvaluationJobResponse.SerializeToString,
+            ),
+            'GetEvaluationJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetEvaluationJob,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.GetEvaluationJobRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.GetEvaluationJobResponse.SerializeToString,
+            ),
+            'ListEvaluationJobs': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListEvaluationJobs,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.ListEvaluationJobsRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.ListEvaluationJobsResponse.SerializeToString,
+            ),
+            'CancelEvaluationJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.CancelEvaluationJob,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CancelEvaluationJobRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CancelEvaluationJobResponse.SerializeToString,
+            ),
+            'WatchEvaluationJob': grpc.unary_stream_rpc_method_handler(
+                    servicer.WatchEvaluationJob,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.WatchEvaluationJobRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.WatchEvaluationJobResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -498,6 +585,141 @@ class TrainerService:
             '/aisle.trainer.v1.TrainerService/CompareTrainingJobs',
             aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsRequest.SerializeToString,
             aisle_dot_trainer_dot_v1_dot_trainer__service__pb2.CompareTrainingJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CreateEvaluationJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/CreateEvaluationJob',
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CreateEvaluationJobRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CreateEvaluationJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetEvaluationJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/GetEvaluationJob',
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.GetEvaluationJobRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.GetEvaluationJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListEvaluationJobs(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/ListEvaluationJobs',
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.ListEvaluationJobsRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.ListEvaluationJobsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CancelEvaluationJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/CancelEvaluationJob',
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CancelEvaluationJobRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.CancelEvaluationJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def WatchEvaluationJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/WatchEvaluationJob',
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.WatchEvaluationJobRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2.WatchEvaluationJobResponse.FromString,
             options,
             channel_credentials,
             insecure,

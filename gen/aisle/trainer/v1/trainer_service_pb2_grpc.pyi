@@ -3,6 +3,7 @@
 isort:skip_file
 """
 
+from aisle.trainer.v1 import evaluation_job_pb2 as _evaluation_job_pb2
 from aisle.trainer.v1 import pair_matching_pb2 as _pair_matching_pb2
 from aisle.trainer.v1 import trainer_service_pb2 as _trainer_service_pb2
 from collections import abc as _abc
@@ -62,6 +63,18 @@ class TrainerServiceStub:
     """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
     they were judged on different data.
     """
+    CreateEvaluationJob: _grpc.UnaryUnaryMultiCallable[_evaluation_job_pb2.CreateEvaluationJobRequest, _evaluation_job_pb2.CreateEvaluationJobResponse]
+    """Accepts an evaluation of models and baselines on a dataset version. FAILED_PRECONDITION when a training job has no bundle. Publishes
+    EvaluationJobSucceeded or EvaluationJobFailed.
+    """
+    GetEvaluationJob: _grpc.UnaryUnaryMultiCallable[_evaluation_job_pb2.GetEvaluationJobRequest, _evaluation_job_pb2.GetEvaluationJobResponse]
+    """Returns one evaluation job, with its leaderboard once it succeeded."""
+    ListEvaluationJobs: _grpc.UnaryUnaryMultiCallable[_evaluation_job_pb2.ListEvaluationJobsRequest, _evaluation_job_pb2.ListEvaluationJobsResponse]
+    """Lists evaluation jobs, newest first."""
+    CancelEvaluationJob: _grpc.UnaryUnaryMultiCallable[_evaluation_job_pb2.CancelEvaluationJobRequest, _evaluation_job_pb2.CancelEvaluationJobResponse]
+    """Stops an evaluation job. FAILED_PRECONDITION when it has ended."""
+    WatchEvaluationJob: _grpc.UnaryStreamMultiCallable[_evaluation_job_pb2.WatchEvaluationJobRequest, _evaluation_job_pb2.WatchEvaluationJobResponse]
+    """Streams an evaluation job at every change until it ends; starts with its present state."""
 
 @_typing.type_check_only
 class TrainerServiceAsyncStub(TrainerServiceStub):
@@ -96,6 +109,18 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
     they were judged on different data.
     """
+    CreateEvaluationJob: _aio.UnaryUnaryMultiCallable[_evaluation_job_pb2.CreateEvaluationJobRequest, _evaluation_job_pb2.CreateEvaluationJobResponse]  # type: ignore[assignment]
+    """Accepts an evaluation of models and baselines on a dataset version. FAILED_PRECONDITION when a training job has no bundle. Publishes
+    EvaluationJobSucceeded or EvaluationJobFailed.
+    """
+    GetEvaluationJob: _aio.UnaryUnaryMultiCallable[_evaluation_job_pb2.GetEvaluationJobRequest, _evaluation_job_pb2.GetEvaluationJobResponse]  # type: ignore[assignment]
+    """Returns one evaluation job, with its leaderboard once it succeeded."""
+    ListEvaluationJobs: _aio.UnaryUnaryMultiCallable[_evaluation_job_pb2.ListEvaluationJobsRequest, _evaluation_job_pb2.ListEvaluationJobsResponse]  # type: ignore[assignment]
+    """Lists evaluation jobs, newest first."""
+    CancelEvaluationJob: _aio.UnaryUnaryMultiCallable[_evaluation_job_pb2.CancelEvaluationJobRequest, _evaluation_job_pb2.CancelEvaluationJobResponse]  # type: ignore[assignment]
+    """Stops an evaluation job. FAILED_PRECONDITION when it has ended."""
+    WatchEvaluationJob: _aio.UnaryStreamMultiCallable[_evaluation_job_pb2.WatchEvaluationJobRequest, _evaluation_job_pb2.WatchEvaluationJobResponse]  # type: ignore[assignment]
+    """Streams an evaluation job at every change until it ends; starts with its present state."""
 
 class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     """TrainerService trains and evaluates ranking models.
@@ -187,5 +212,47 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
         """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
         they were judged on different data.
         """
+
+    @_abc_1.abstractmethod
+    def CreateEvaluationJob(
+        self,
+        request: _evaluation_job_pb2.CreateEvaluationJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_job_pb2.CreateEvaluationJobResponse, _abc.Awaitable[_evaluation_job_pb2.CreateEvaluationJobResponse]]:
+        """Accepts an evaluation of models and baselines on a dataset version. FAILED_PRECONDITION when a training job has no bundle. Publishes
+        EvaluationJobSucceeded or EvaluationJobFailed.
+        """
+
+    @_abc_1.abstractmethod
+    def GetEvaluationJob(
+        self,
+        request: _evaluation_job_pb2.GetEvaluationJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_job_pb2.GetEvaluationJobResponse, _abc.Awaitable[_evaluation_job_pb2.GetEvaluationJobResponse]]:
+        """Returns one evaluation job, with its leaderboard once it succeeded."""
+
+    @_abc_1.abstractmethod
+    def ListEvaluationJobs(
+        self,
+        request: _evaluation_job_pb2.ListEvaluationJobsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_job_pb2.ListEvaluationJobsResponse, _abc.Awaitable[_evaluation_job_pb2.ListEvaluationJobsResponse]]:
+        """Lists evaluation jobs, newest first."""
+
+    @_abc_1.abstractmethod
+    def CancelEvaluationJob(
+        self,
+        request: _evaluation_job_pb2.CancelEvaluationJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_evaluation_job_pb2.CancelEvaluationJobResponse, _abc.Awaitable[_evaluation_job_pb2.CancelEvaluationJobResponse]]:
+        """Stops an evaluation job. FAILED_PRECONDITION when it has ended."""
+
+    @_abc_1.abstractmethod
+    def WatchEvaluationJob(
+        self,
+        request: _evaluation_job_pb2.WatchEvaluationJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_evaluation_job_pb2.WatchEvaluationJobResponse], _abc.AsyncIterator[_evaluation_job_pb2.WatchEvaluationJobResponse]]:
+        """Streams an evaluation job at every change until it ends; starts with its present state."""
 
 def add_TrainerServiceServicer_to_server(servicer: TrainerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
