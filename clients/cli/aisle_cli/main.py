@@ -28,6 +28,7 @@ CATALOGUE = {
     "data": Entry("data", "Import, govern and inspect datasets."),
     "train": Entry("train", "Train a ranking model; list and inspect training jobs."),
     "match": Entry("match", "Say which pairs of product records are the same product."),
+    "next": Entry("next_items", "Say which items come after a history."),
     "tune": Entry("tune", "Search for better hyper-parameters."),
     "models": Entry("models", "List, judge, promote and roll back model versions."),
     "search": Entry("shop", "Search the shop.", True),

@@ -23,54 +23,55 @@ _sym_db = _symbol_database.Default()
 
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as aisle_dot_pipeline_dot_v1_dot_pipeline__spec__pb2
+from aisle.trainer.v1 import next_items_pb2 as aisle_dot_trainer_dot_v1_dot_next__items__pb2
 from aisle.trainer.v1 import pair_matching_pb2 as aisle_dot_trainer_dot_v1_dot_pair__matching__pb2
 from aisle.trainer.v1 import training_job_pb2 as aisle_dot_trainer_dot_v1_dot_training__job__pb2
 from aisle.trainer.v1 import training_report_pb2 as aisle_dot_trainer_dot_v1_dot_training__report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&aisle/trainer/v1/trainer_service.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a$aisle/trainer/v1/pair_matching.proto\x1a#aisle/trainer/v1/training_job.proto\x1a&aisle/trainer/v1/training_report.proto\"l\n\x18\x43reateTrainingJobRequest\x12-\n\x04spec\x18\x01 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\r\n\x05study\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x19\x43reateTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"%\n\x15GetTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x16GetTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x18ListTrainingJobsResponse\x12\x34\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x18\x43\x61ncelTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"P\n\x19\x43\x61ncelTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x17WatchTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"O\n\x18WatchTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x12ListRecipesRequest\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\"@\n\x13ListRecipesResponse\x12)\n\x07recipes\x18\x01 \x03(\x0b\x32\x18.aisle.trainer.v1.Recipe\"$\n\x14GetEvaluationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x15GetEvaluationResponse\x12\x30\n\nevaluation\x18\x01 \x01(\x0b\x32\x1c.aisle.trainer.v1.Evaluation\";\n\x13ReadArtifactRequest\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"%\n\x14ReadArtifactResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"C\n\x1a\x43ompareTrainingJobsRequest\x12\x15\n\rtraining_jobs\x18\x01 \x03(\t\x12\x0e\n\x06system\x18\x02 \x01(\t\"V\n\x1b\x43ompareTrainingJobsResponse\x12\x37\n\x0b\x63omparisons\x18\x01 \x03(\x0b\x32\".aisle.trainer.v1.MethodComparison2\x95\x08\n\x0eTrainerService\x12l\n\x11\x43reateTrainingJob\x12*.aisle.trainer.v1.CreateTrainingJobRequest\x1a+.aisle.trainer.v1.CreateTrainingJobResponse\x12\x63\n\x0eGetTrainingJob\x12\'.aisle.trainer.v1.GetTrainingJobRequest\x1a(.aisle.trainer.v1.GetTrainingJobResponse\x12i\n\x10ListTrainingJobs\x12).aisle.trainer.v1.ListTrainingJobsRequest\x1a*.aisle.trainer.v1.ListTrainingJobsResponse\x12l\n\x11\x43\x61ncelTrainingJob\x12*.aisle.trainer.v1.CancelTrainingJobRequest\x1a+.aisle.trainer.v1.CancelTrainingJobResponse\x12k\n\x10WatchTrainingJob\x12).aisle.trainer.v1.WatchTrainingJobRequest\x1a*.aisle.trainer.v1.WatchTrainingJobResponse0\x01\x12Z\n\x0bListRecipes\x12$.aisle.trainer.v1.ListRecipesRequest\x1a%.aisle.trainer.v1.ListRecipesResponse\x12`\n\rGetEvaluation\x12&.aisle.trainer.v1.GetEvaluationRequest\x1a\'.aisle.trainer.v1.GetEvaluationResponse\x12_\n\x0cReadArtifact\x12%.aisle.trainer.v1.ReadArtifactRequest\x1a&.aisle.trainer.v1.ReadArtifactResponse0\x01\x12W\n\nScorePairs\x12#.aisle.trainer.v1.ScorePairsRequest\x1a$.aisle.trainer.v1.ScorePairsResponse\x12r\n\x13\x43ompareTrainingJobs\x12,.aisle.trainer.v1.CompareTrainingJobsRequest\x1a-.aisle.trainer.v1.CompareTrainingJobsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&aisle/trainer/v1/trainer_service.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a!aisle/trainer/v1/next_items.proto\x1a$aisle/trainer/v1/pair_matching.proto\x1a#aisle/trainer/v1/training_job.proto\x1a&aisle/trainer/v1/training_report.proto\"l\n\x18\x43reateTrainingJobRequest\x12-\n\x04spec\x18\x01 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\r\n\x05study\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x19\x43reateTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"%\n\x15GetTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x16GetTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x18ListTrainingJobsResponse\x12\x34\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x18\x43\x61ncelTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"P\n\x19\x43\x61ncelTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x17WatchTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"O\n\x18WatchTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x12ListRecipesRequest\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\"@\n\x13ListRecipesResponse\x12)\n\x07recipes\x18\x01 \x03(\x0b\x32\x18.aisle.trainer.v1.Recipe\"$\n\x14GetEvaluationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x15GetEvaluationResponse\x12\x30\n\nevaluation\x18\x01 \x01(\x0b\x32\x1c.aisle.trainer.v1.Evaluation\";\n\x13ReadArtifactRequest\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"%\n\x14ReadArtifactResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"C\n\x1a\x43ompareTrainingJobsRequest\x12\x15\n\rtraining_jobs\x18\x01 \x03(\t\x12\x0e\n\x06system\x18\x02 \x01(\t\"V\n\x1b\x43ompareTrainingJobsResponse\x12\x37\n\x0b\x63omparisons\x18\x01 \x03(\x0b\x32\".aisle.trainer.v1.MethodComparison2\xfa\x08\n\x0eTrainerService\x12l\n\x11\x43reateTrainingJob\x12*.aisle.trainer.v1.CreateTrainingJobRequest\x1a+.aisle.trainer.v1.CreateTrainingJobResponse\x12\x63\n\x0eGetTrainingJob\x12\'.aisle.trainer.v1.GetTrainingJobRequest\x1a(.aisle.trainer.v1.GetTrainingJobResponse\x12i\n\x10ListTrainingJobs\x12).aisle.trainer.v1.ListTrainingJobsRequest\x1a*.aisle.trainer.v1.ListTrainingJobsResponse\x12l\n\x11\x43\x61ncelTrainingJob\x12*.aisle.trainer.v1.CancelTrainingJobRequest\x1a+.aisle.trainer.v1.CancelTrainingJobResponse\x12k\n\x10WatchTrainingJob\x12).aisle.trainer.v1.WatchTrainingJobRequest\x1a*.aisle.trainer.v1.WatchTrainingJobResponse0\x01\x12Z\n\x0bListRecipes\x12$.aisle.trainer.v1.ListRecipesRequest\x1a%.aisle.trainer.v1.ListRecipesResponse\x12`\n\rGetEvaluation\x12&.aisle.trainer.v1.GetEvaluationRequest\x1a\'.aisle.trainer.v1.GetEvaluationResponse\x12_\n\x0cReadArtifact\x12%.aisle.trainer.v1.ReadArtifactRequest\x1a&.aisle.trainer.v1.ReadArtifactResponse0\x01\x12W\n\nScorePairs\x12#.aisle.trainer.v1.ScorePairsRequest\x1a$.aisle.trainer.v1.ScorePairsResponse\x12\x63\n\x0eScoreSequences\x12\'.aisle.trainer.v1.ScoreSequencesRequest\x1a(.aisle.trainer.v1.ScoreSequencesResponse\x12r\n\x13\x43ompareTrainingJobs\x12,.aisle.trainer.v1.CompareTrainingJobsRequest\x1a-.aisle.trainer.v1.CompareTrainingJobsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.trainer.v1.trainer_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=214
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=322
-  _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=324
-  _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=404
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=406
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=443
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=445
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=522
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=524
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=588
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=590
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=695
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=697
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=757
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=759
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=839
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=841
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=904
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=906
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=985
-  _globals['_LISTRECIPESREQUEST']._serialized_start=987
-  _globals['_LISTRECIPESREQUEST']._serialized_end=1050
-  _globals['_LISTRECIPESRESPONSE']._serialized_start=1052
-  _globals['_LISTRECIPESRESPONSE']._serialized_end=1116
-  _globals['_GETEVALUATIONREQUEST']._serialized_start=1118
-  _globals['_GETEVALUATIONREQUEST']._serialized_end=1154
-  _globals['_GETEVALUATIONRESPONSE']._serialized_start=1156
-  _globals['_GETEVALUATIONRESPONSE']._serialized_end=1229
-  _globals['_READARTIFACTREQUEST']._serialized_start=1231
-  _globals['_READARTIFACTREQUEST']._serialized_end=1290
-  _globals['_READARTIFACTRESPONSE']._serialized_start=1292
-  _globals['_READARTIFACTRESPONSE']._serialized_end=1329
-  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_start=1331
-  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_end=1398
-  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_start=1400
-  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_end=1486
-  _globals['_TRAINERSERVICE']._serialized_start=1489
-  _globals['_TRAINERSERVICE']._serialized_end=2534
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=249
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=357
+  _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=359
+  _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=439
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=441
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=478
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=480
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=557
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=559
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=623
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=625
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=730
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=732
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=792
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=794
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=874
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=876
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=939
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=941
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=1020
+  _globals['_LISTRECIPESREQUEST']._serialized_start=1022
+  _globals['_LISTRECIPESREQUEST']._serialized_end=1085
+  _globals['_LISTRECIPESRESPONSE']._serialized_start=1087
+  _globals['_LISTRECIPESRESPONSE']._serialized_end=1151
+  _globals['_GETEVALUATIONREQUEST']._serialized_start=1153
+  _globals['_GETEVALUATIONREQUEST']._serialized_end=1189
+  _globals['_GETEVALUATIONRESPONSE']._serialized_start=1191
+  _globals['_GETEVALUATIONRESPONSE']._serialized_end=1264
+  _globals['_READARTIFACTREQUEST']._serialized_start=1266
+  _globals['_READARTIFACTREQUEST']._serialized_end=1325
+  _globals['_READARTIFACTRESPONSE']._serialized_start=1327
+  _globals['_READARTIFACTRESPONSE']._serialized_end=1364
+  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_start=1366
+  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_end=1433
+  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_start=1435
+  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_end=1521
+  _globals['_TRAINERSERVICE']._serialized_start=1524
+  _globals['_TRAINERSERVICE']._serialized_end=2670
 # @@protoc_insertion_point(module_scope)
