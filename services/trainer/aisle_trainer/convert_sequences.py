@@ -9,7 +9,7 @@ from aisle.trainer.v1 import next_items_pb2 as pb
 from aisle_trainer.domain.methods import Method
 from aisle_trainer.domain.plan import Plan
 from aisle_trainer.domain.sequence_options import ItemInput, SequenceLoss, SequenceOptions
-from aisle_trainer.engines.next_items import NextItems
+from aisle_trainer.domain.sequences import NextItems
 from aisle_trainer.errors import InvalidField
 
 MOST_HISTORIES, MOST_ITEMS, MOST_CANDIDATES, MOST_ANSWERS = 100, 10_000, 10_000, 1_000

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from aisle_runtime.artifacts import ArtifactStore
 
+from aisle_trainer.domain.sequences import NextItems
 from aisle_trainer.errors import DataLoss
 
 if TYPE_CHECKING:
-    from aisle_trainer.engines.next_items import NextItemModel, NextItems
+    from aisle_trainer.engines.next_items import NextItemModel
 
 MOST_LOADED = 2
 """Models held in memory at once."""
@@ -34,7 +35,7 @@ class NextScoring:
         histories: Sequence[Sequence[str]],
         top: int,
         candidates: Sequence[str],
-    ) -> "list[NextItems]":
+    ) -> list[NextItems]:
         """Return what comes next after each history; `files` maps paths of the bundle to SHA-256.
 
         Blocks; raises DataLoss when a file is damaged.

@@ -81,8 +81,11 @@ def test_ranks_count_all_items_and_half_of_equal_scores() -> None:
     scores = np.array([[0.1, 0.9, 0.5, 0.5], [0.0, 0.0, 0.0, 0.0]], dtype=np.float32)
     histories = [np.array([1]), np.array([0])]
     targets = np.array([3, 3])
-    assert sequences.ranks(lambda _: scores.copy(), histories, targets, False).tolist() == [1.5, 1.5]
-    assert sequences.ranks(lambda _: scores.copy(), histories, targets, True).tolist() == [0.5, 1.0]
+    both = sequences.ranks(lambda _: scores.copy(), histories, targets)
+    assert both.among_all.tolist() == [1.5, 1.5]
+    assert both.without_seen.tolist() == [0.5, 1.0]
+    assert both.hides_seen()
+    assert both.best() is both.of(True)
     found = np.array([0.0, 9.0, 10.0])
     assert sequences.ndcg_rows(found).tolist() == pytest.approx([1, 1 / np.log2(11), 0])
     assert sequences.recall_rows(found).tolist() == [1, 1, 0]
@@ -90,14 +93,14 @@ def test_ranks_count_all_items_and_half_of_equal_scores() -> None:
 
 def test_a_target_that_was_seen_before_stays_in_the_ranking() -> None:
     scores = np.array([[0.9, 0.1]], dtype=np.float32)
-    assert sequences.ranks(lambda _: scores.copy(), [np.array([0])], np.array([0]), True).tolist() == [0]
+    assert sequences.ranks(lambda _: scores.copy(), [np.array([0])], np.array([0])).without_seen.tolist() == [0]
 
 
 def test_a_constant_scorer_gains_nothing_from_ties() -> None:
     rng = np.random.default_rng(0)
     targets = rng.integers(0, 200, 100)
-    found = sequences.ranks(lambda part: np.zeros((len(part), 200), np.float32), [np.array([0])] * 100, targets, False)
-    assert sequences.recall_rows(found).sum() == 0
+    found = sequences.ranks(lambda part: np.zeros((len(part), 200), np.float32), [np.array([0])] * 100, targets)
+    assert sequences.recall_rows(found.among_all).sum() == 0
 
 
 @pytest.mark.parametrize("make", [sequence_baselines.item_neighbours, sequence_baselines.linear_autoencoder])
@@ -111,7 +114,7 @@ def test_baselines_name_what_goes_together(make: object) -> None:
 
 def test_defaults_are_those_of_the_task() -> None:
     found = completed(Plan(tasks=(NEXT,), method=Method.FULL))
-    assert (found.batch_size, found.sequence.width, found.sequence.history) == (128, 64, 50)
+    assert (found.batch_size, found.sequence.width, found.sequence.history) == (256, 64, 50)
     kept = completed(Plan(tasks=(NEXT,), method=Method.FULL, sequence=SequenceOptions(dropout=0.0)))
     assert kept.sequence.dropout == 0
 

@@ -45,30 +45,62 @@ class SequenceData:
         return [found[:-back] for found in judged], np.array([found[-back] for found in judged], dtype=np.int64)
 
 
+@dataclass(frozen=True, slots=True)
+class NextItems:
+    """The answer for one history."""
+
+    product_ids: list[str]
+    scores: list[float]
+    known: int
+    """Items of the history that the model knows; with none, popularity answers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ranks:
+    """Ranks of the same targets in two rankings."""
+
+    among_all: Floats
+    without_seen: Floats
+    """With the items of the history taken out, but for the target."""
+
+    def best(self) -> Floats:
+        """Return those with the higher NDCG@10."""
+        return self.without_seen if self.hides_seen() else self.among_all
+
+    def hides_seen(self) -> bool:
+        """Say whether taking out the items of the history ranks better."""
+        return float(ndcg_rows(self.without_seen).mean()) > float(ndcg_rows(self.among_all).mean())
+
+    def of(self, without_seen: bool) -> Floats:
+        """Return one of both."""
+        return self.without_seen if without_seen else self.among_all
+
+
 def split_in_words(shuffle_days: bool) -> str:
     """Say how the test split is drawn."""
     order = "the order inside a customer's day drawn at random" if shuffle_days else "events ordered by time"
     return f"last item of each customer with {FEWEST_EVENTS} or more, last but one for validation; all items ranked; {order}"
 
 
-def ranks(scorer: Scorer, histories: Sequence[Ints], targets: Ints, without_seen: bool) -> Floats:
-    """Return the rank 0.. of each target among all items; of equal scores half count as higher.
-
-    `without_seen` takes the items of the history out of the ranking, but for the target.
-    """
-    found = np.zeros(len(targets))
+def ranks(scorer: Scorer, histories: Sequence[Ints], targets: Ints) -> Ranks:
+    """Return the rank 0.. of each target among all items; of equal scores half count as higher."""
+    plain, hidden = np.zeros(len(targets)), np.zeros(len(targets))
     for start in range(0, len(targets), BLOCK):
         part, wanted = histories[start : start + BLOCK], targets[start : start + BLOCK]
         scores = scorer(part)
         rows = np.arange(len(part))
         own = scores[rows, wanted].copy()
-        if without_seen:
-            for row, history in enumerate(part):
-                scores[row, history] = -np.inf
-            scores[rows, wanted] = own
-        higher, equal = (scores > own[:, None]).sum(1), (scores == own[:, None]).sum(1) - 1
-        found[start : start + BLOCK] = higher + equal / 2
-    return found
+        plain[start : start + BLOCK] = _ranks_of(own, scores)
+        for row, history in enumerate(part):
+            scores[row, history] = -np.inf
+        scores[rows, wanted] = own
+        hidden[start : start + BLOCK] = _ranks_of(own, scores)
+    return Ranks(plain, hidden)
+
+
+def _ranks_of(own: Scores, scores: Scores) -> Floats:
+    higher, equal = (scores > own[:, None]).sum(1), (scores == own[:, None]).sum(1) - 1
+    return np.asarray(higher + equal / 2)
 
 
 def ndcg_rows(found: Floats) -> Floats:

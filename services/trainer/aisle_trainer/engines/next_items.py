@@ -2,29 +2,18 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from aisle_trainer.domain.sequences import Ints, Scores
+from aisle_trainer.domain.sequences import Ints, NextItems, Scores
 
 FORMAT = "aisle-sequence/1"
 GRAPH, ITEMS, SETTINGS, MANIFEST = "next_item.onnx", "items.arrow", "sequence.json", "manifest.json"
 INPUTS, OUTPUT = ("histories", "lengths"), "scores"
 _BATCH = 64
-
-
-@dataclass(frozen=True, slots=True)
-class NextItems:
-    """The answer for one history."""
-
-    product_ids: list[str]
-    scores: list[float]
-    known: int
-    """Items of the history that the model knows; with none, popularity answers."""
 
 
 class NextItemModel:

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from aisle_trainer.domain import sequences
+from aisle_trainer.domain.engine import Precision
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.report import BundleFile, Outcome, SystemReport, TaskReport
 from aisle_trainer.domain.sequence_options import ItemInput
-from aisle_trainer.domain.sequences import Scorer
+from aisle_trainer.domain.sequences import Ints, Scorer
 from aisle_trainer.engines import bundle, export, next_items, sequence_baselines
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, load_tokenizer, load_trunk
@@ -29,7 +30,7 @@ from aisle_trainer.engines.sequence_training import SequenceLoop, padded, score_
 from aisle_trainer.engines.training import Progress
 
 VALIDATION_CUSTOMERS = 4_000
-"""Customers at most in the validations during training, drawn by the seed."""
+"""Customers at most that choices look at, drawn by the seed."""
 _CHECKED = 64
 
 
@@ -43,6 +44,7 @@ class SequenceRun:
         with self._clock.phase("prepare"):
             self.data = build_sequence_data(dataset.table, dataset.version, plan.sequence.shuffle_days, plan.seed)
             self._base = find_base_model(plan.base_model, around.base_models_dir)
+        self._bf16 = around.precision == "bfloat16" or (around.precision == "auto" and bf16_is_fast())
 
     def run(self) -> tuple[Outcome, Path | None]:
         """Train, evaluate and export; returns the outcome and the folder of the model (None without export).
@@ -79,9 +81,10 @@ class SequenceRun:
             return None
         around = self._around
         tokenizer, trunk = load_tokenizer(self._base, self._plan.max_tokens), load_trunk(self._base)
-        bf16 = around.precision == "bfloat16" or (around.precision == "auto" and bf16_is_fast())
         known = np.array([bool(title) for title in titles])
-        found = Embedder(self._base, trunk, tokenizer, around.cache_dir, bf16).embed([one for one in titles if one])
+        found = Embedder(self._base, trunk, tokenizer, around.cache_dir, self._bf16).embed(
+            [one for one in titles if one]
+        )
         found = found - found.mean(axis=0)
         vectors = np.zeros((len(titles), found.shape[1]), dtype=np.float32)
         vectors[known] = found / np.maximum(np.linalg.norm(found, axis=1, keepdims=True), 1e-9)
@@ -91,18 +94,20 @@ class SequenceRun:
         data, plan, around = self.data, self._plan, self._around
         torch.manual_seed(plan.seed)
         model = SequenceModel(len(data.product_ids), plan.sequence, text)
-        histories, targets = data.held(2)
-        drawn = np.random.default_rng(plan.seed).permutation(len(targets))[:VALIDATION_CUSTOMERS]
-        histories, targets = [histories[row] for row in drawn], targets[drawn]
+        wanted = plan.engine.precision
+        model.bf16 = self._bf16 if wanted is Precision.SETTING else wanted is Precision.BFLOAT16
+        histories, targets = self._validation()
 
         def validate(now: SequenceModel) -> tuple[Figure, ...]:
-            found = sequences.ranks(partial(score_with, now), histories, targets, without_seen=False)
+            found = sequences.ranks(partial(score_with, now), histories, targets).best()
             return (
                 Figure.point("ndcg@10", float(sequences.ndcg_rows(found).mean()), len(found)),
                 Figure.point("recall@10", float(sequences.recall_rows(found).mean()), len(found)),
             )
 
-        digest = hashlib.sha256(f"{self._base.digest}|{data.dataset_version}|sequence".encode()).hexdigest()
+        digest = hashlib.sha256(
+            f"{self._base.digest}|{data.dataset_version}|{model.bf16}|sequence".encode()
+        ).hexdigest()
         loop = SequenceLoop(
             model,
             plan,
@@ -116,15 +121,18 @@ class SequenceRun:
         loop.run()
         return loop
 
+    def _validation(self) -> tuple[list[Ints], Ints]:
+        """Histories of the customers that choices look at, and what each took next."""
+        histories, targets = self.data.held(2)
+        drawn = np.random.default_rng(self._plan.seed).permutation(len(targets))[:VALIDATION_CUSTOMERS]
+        return [histories[row] for row in drawn], targets[drawn]
+
     def _report_step(self, progress: Progress) -> None:
         self._around.report(0.1 + 0.65 * progress.step / self._plan.max_steps, "train", progress)
 
     def _hides_seen(self, model: SequenceModel) -> bool:
         """Say whether items of the history are better left out, on the validation items."""
-        histories, targets = self.data.held(2)
-        both = [sequences.ranks(partial(score_with, model), histories, targets, flag) for flag in (False, True)]
-        plain, hidden = (float(sequences.ndcg_rows(found).mean()) for found in both)
-        return hidden > plain
+        return sequences.ranks(partial(score_with, model), *self._validation()).hides_seen()
 
     def _evaluate(self, model: SequenceModel, without_seen: bool) -> TaskReport:
         """Compare the systems on the test items; all leave the items of the history out, or none does."""
@@ -138,9 +146,9 @@ class SequenceRun:
         if items <= sequence_baselines.MOST_EASE_ITEMS:
             makers["ease_r"] = sequence_baselines.linear_autoencoder
         model_scorer: Scorer = partial(score_with, model)
-        found = {"model": sequences.ranks(model_scorer, histories, targets, without_seen)}
+        found = {"model": sequences.ranks(model_scorer, histories, targets).of(without_seen)}
         for name, make in makers.items():
-            found[name] = sequences.ranks(make(training, items), histories, targets, without_seen)
+            found[name] = sequences.ranks(make(training, items), histories, targets).of(without_seen)
         systems = tuple(SystemReport(name, sequences.figures(values, seed)) for name, values in found.items())
         differences = tuple(
             sequences.difference(f"ndcg@10:{name}", found["model"], values, seed)

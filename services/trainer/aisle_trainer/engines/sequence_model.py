@@ -49,7 +49,7 @@ class SequenceModel(nn.Module):
         """Build the model; `text` (items, dim) holds what the encoder reads in the titles."""
         super().__init__()
         width, dropout = options.width, options.dropout or 0.0
-        self.options, self.ranks = options, None
+        self.options, self.ranks, self.bf16 = options, None, False
         self.items = nn.Embedding(items + 1, width, padding_idx=0)
         self.positions = nn.Parameter(torch.randn(options.history, width) * _INIT)
         nn.init.normal_(self.items.weight, std=_INIT)
@@ -91,7 +91,7 @@ class SequenceModel(nn.Module):
         there = targets > 0
         states, wanted = self.states(histories, table)[there], targets[there]
         if self.options.loss is SequenceLoss.SOFTMAX:
-            found: Tensor = SoftmaxLoss.apply(states, table[1:], self.bias[1:], wanted - 1)  # type: ignore[no-untyped-call]
+            found: Tensor = SoftmaxLoss.apply(states, table[1:], self.bias[1:], wanted - 1, self.bf16)  # type: ignore[no-untyped-call]
             return found
         return self._sampled_loss(states, wanted, table)
 
