@@ -39,7 +39,8 @@ class Block(nn.Module):
         )
         states = states + self.drop(self.out(mixed.transpose(1, 2).reshape(batch, seq, width)))
         hidden = self.down(self.drop(nn.functional.gelu(self.up(self.norm2(states)))))
-        return states + self.drop(hidden)
+        summed: Tensor = states + self.drop(hidden)
+        return summed
 
 
 class SequenceModel(nn.Module):
@@ -74,7 +75,8 @@ class SequenceModel(nn.Module):
         if self.text is None:
             return self.items.weight
         vectors: Tensor = self.get_buffer("vectors")
-        return self.items.weight + self.text(vectors)
+        summed: Tensor = self.items.weight + self.text(vectors)
+        return summed
 
     def states(self, histories: Tensor, table: Tensor) -> Tensor:
         """(batch, seq) item numbers -> (batch, seq, width), each state what is expected after the item."""
@@ -83,7 +85,8 @@ class SequenceModel(nn.Module):
         found = self.drop(found)
         for block in self.blocks:
             found = block(found)
-        return self.norm(found)
+        normed: Tensor = self.norm(found)
+        return normed
 
     def loss(self, histories: Tensor, targets: Tensor) -> Tensor:
         """Mean loss over all places with a target; both (batch, seq), 0 where there is none."""

@@ -41,7 +41,7 @@ class SoftmaxLoss(torch.autograd.Function):
         return states.new_tensor(total / count)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None, None]:
         """Scale what forward found."""
         d_states, d_table, d_bias = ctx.saved_tensors
         return d_states * grad, d_table * grad, d_bias * grad, None, None
