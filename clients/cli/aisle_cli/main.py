@@ -32,6 +32,7 @@ CATALOGUE = {
     "match": Entry("match", "Say which pairs of product records are the same product."),
     "leaderboard": Entry("leaderboard", "Rank baselines and trained models on held-back data of a dataset."),
     "evaluations": Entry("evaluations", "List, follow and stop the jobs behind leaderboards."),
+    "next": Entry("next_items", "Say which items come after a history."),
     "tune": Entry("tune", "Search for better hyper-parameters."),
     "models": Entry("models", "List, judge, promote and roll back model versions."),
     "catalog": Entry("catalog", "Bring products; look at what search looks through."),

@@ -24,7 +24,7 @@ Task = Annotated[
     typer.Option(
         "--task",
         metavar="KIND=DATASET[/VERSION]",
-        help="Task and its dataset: search=judgments, purchase=orders, match=pairs.",
+        help="Task and its dataset: search=judgments, purchase=orders, match=pairs, sequence=orders.",
     ),
 ]
 Weight = Annotated[list[str] | None, typer.Option("--weight", metavar="KIND=WEIGHT", help="Weight of a task's loss.")]
@@ -139,7 +139,7 @@ def _set_tasks(spec: "pipeline_spec_pb2.TrainingSpec", options: SpecOptions) -> 
     if not spec.tasks or any(not task.dataset for task in spec.tasks):
         usage(
             "No data to learn from.",
-            "Add --task search=DATASET, --task purchase=DATASET, both, or --task match=DATASET.",
+            "Add --task search=DATASET, --task purchase=DATASET, both, or --task match=DATASET or sequence=DATASET.",
         )
     for kind, text in weights.items():
         task = next((task for task in spec.tasks if task.kind == kind), None)
@@ -149,7 +149,7 @@ def _set_tasks(spec: "pipeline_spec_pb2.TrainingSpec", options: SpecOptions) -> 
 
 
 def task_kind(word: str) -> int:
-    """`search`, `purchase` or `match` -> TaskKind."""
+    """`search`, `purchase`, `match` or `sequence` -> TaskKind."""
     from aisle.pipeline.v1 import pipeline_spec_pb2 as pb
 
     if word.lower() in _TASK_WORDS:

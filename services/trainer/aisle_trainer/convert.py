@@ -8,7 +8,7 @@ from aisle.type.v1 import metric_pb2
 from aisle_runtime.convert import job_status
 from aisle_runtime.jobs import JobRecord
 
-from aisle_trainer import convert_methods
+from aisle_trainer import convert_methods, convert_sequences
 from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Recipe, Task, TaskPlan
 from aisle_trainer.domain.report import BundleFile, Outcome, TaskReport, Validation
@@ -18,6 +18,7 @@ _TASKS = {
     spec_pb.TASK_KIND_SEARCH_RELEVANCE: Task.SEARCH_RELEVANCE,
     spec_pb.TASK_KIND_PURCHASE: Task.PURCHASE,
     spec_pb.TASK_KIND_PAIR_MATCHING: Task.PAIR_MATCHING,
+    spec_pb.TASK_KIND_SEQUENCE: Task.SEQUENCE,
 }
 _KINDS = {task: kind for kind, task in _TASKS.items()}
 
@@ -33,7 +34,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
     return Plan(
         tasks=tuple(tasks),
         base_model=spec.base_model,
-        method=method,
+        method=convert_sequences.method(spec, method),
         learning_rate=spec.learning_rate,
         batch_size=spec.batch_size,
         max_steps=spec.max_steps,
@@ -50,6 +51,7 @@ def plan_from_spec(spec: spec_pb.TrainingSpec) -> Plan:
         evaluate_unexported=spec.evaluate_unexported,
         tuning=tuning,
         engine=convert_methods.engine_from_spec(spec),
+        sequence=convert_sequences.options_from_spec(spec),
     )
 
 
@@ -77,6 +79,7 @@ def spec_from_plan(plan: Plan) -> spec_pb.TrainingSpec:
         evaluate_unexported=plan.evaluate_unexported,
         fine_tuning=convert_methods.fine_tuning(plan),
         engine=convert_methods.engine(plan.engine),
+        sequence=convert_sequences.options(plan) if plan.has(Task.SEQUENCE) else None,
     )
 
 
@@ -93,6 +96,7 @@ def recipe(entry: Recipe) -> pb.Recipe:
     # Parameters at their defaults stay open, so that another method or rank on top of the recipe gets its own.
     spec.ClearField("fine_tuning")
     spec.ClearField("engine")
+    spec.ClearField("sequence")
     return pb.Recipe(recipe_id=entry.recipe_id, description=entry.description, spec=spec)
 
 

@@ -52,6 +52,10 @@ def train(context: JobContext) -> bytes:
         from aisle_trainer.engines.match_job import MatchRun
 
         outcome, folder = MatchRun(plan, datasets[Task.PAIR_MATCHING], around).run()
+    elif plan.has(Task.SEQUENCE):
+        from aisle_trainer.engines.sequence_job import SequenceRun
+
+        outcome, folder = SequenceRun(plan, datasets[Task.SEQUENCE], around).run()
     else:
         outcome, folder = JobRun(plan, datasets, around).run()
     context.raise_if_cancelled()

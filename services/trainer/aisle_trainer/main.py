@@ -8,6 +8,7 @@ from aisle_runtime.service import Platform, Wiring, run_service
 from aisle_trainer.erasing import JOB_TYPES, PERSON_KEYS, Copies
 from aisle_trainer.evaluating import Evaluating
 from aisle_trainer.events import EventDoor, erasure_order
+from aisle_trainer.next_scoring import NextScoring
 from aisle_trainer.pair_scoring import PairScoring
 from aisle_trainer.servicer import TrainerServicer
 from aisle_trainer.settings import TrainerSettings
@@ -27,8 +28,16 @@ async def wire(platform: Platform) -> Wiring:
     evaluating = Evaluating(settings, platform.jobs, platform.outbox, training)
     platform.jobs.register(evaluating.job_kind())
     pairs = PairScoring(platform.artifacts, settings.state_dir / "matchers", settings.effective_threads)
+    following = NextScoring(platform.artifacts, settings.state_dir / "sequence_models", settings.effective_threads)
     servicer = TrainerServicer(
-        platform.db, platform.requests, platform.jobs, platform.artifacts, training, pairs, evaluating
+        platform.db,
+        platform.requests,
+        platform.jobs,
+        platform.artifacts,
+        training,
+        pair_scoring=pairs,
+        evaluating=evaluating,
+        next_scoring=following,
     )
     door = EventDoor(platform.db, platform.inbox, training)
     copies = Copies(platform.db, platform.artifacts, settings.state_dir)

@@ -18,16 +18,18 @@ from sqlalchemy import Connection
 from aisle_trainer import comparing, convert
 from aisle_trainer.domain.plan import RECIPES
 from aisle_trainer.evaluating import Evaluating
+from aisle_trainer.next_scoring import NextScoring
 from aisle_trainer.pair_scoring import PairScoring
 from aisle_trainer.servicer_evaluation import EvaluationServicer
 from aisle_trainer.servicer_pairs import PairServicer
+from aisle_trainer.servicer_sequences import SequenceServicer
 from aisle_trainer.training import JOB, Training
 
 Context = grpc.aio.ServicerContext[Any, Any]
 _ENDED = (job_pb2.JOB_STATE_SUCCEEDED, job_pb2.JOB_STATE_FAILED, job_pb2.JOB_STATE_CANCELLED)
 
 
-class TrainerServicer(PairServicer, EvaluationServicer):
+class TrainerServicer(PairServicer, EvaluationServicer, SequenceServicer):
     """Answers `aisle.trainer.v1.TrainerService`; errors leave through the interceptor."""
 
     def __init__(
@@ -39,11 +41,13 @@ class TrainerServicer(PairServicer, EvaluationServicer):
         training: Training,
         pair_scoring: PairScoring,
         evaluating: Evaluating,
+        next_scoring: NextScoring,
     ) -> None:
         """Answer from the given parts."""
         self._db, self._requests, self._jobs = db, requests, jobs
         self._artifacts, self._training, self._pair_scoring = artifacts, training, pair_scoring
         self._evaluating = evaluating
+        self._next_scoring = next_scoring
 
     async def CreateTrainingJob(
         self, request: pb.CreateTrainingJobRequest, context: Context

@@ -14,7 +14,7 @@ from aisle_runtime.outbox import Outbox
 from sqlalchemy import Connection
 
 from aisle_trainer import convert, telemetry
-from aisle_trainer.domain.plan import Plan, Task, completed
+from aisle_trainer.domain.plan import ALONE, Plan, completed
 from aisle_trainer.engines.base_models import locate_base_model
 from aisle_trainer.errors import InvalidField
 from aisle_trainer.settings import TrainerSettings
@@ -57,7 +57,7 @@ class Training:
             name.parse(task.dataset, f"spec.tasks[{index}].dataset")
         if study:
             STUDY.parse(study, "study")
-            _refuse_pair_matching(plan, "study")
+            _refuse_alone(plan, "study")
         locate_base_model(plan.base_model, self._settings.base_models_dir)
         return convert.spec_from_plan(plan)
 
@@ -80,7 +80,7 @@ class Training:
             return
         try:
             spec = self.check(bound(slip.spec.training, slip))
-            _refuse_pair_matching(convert.plan_from_spec(spec), "pipeline")
+            _refuse_alone(convert.plan_from_spec(spec), "pipeline")
         except InvalidField as error:
             event = events_pb.TrainingJobFailed(failure=failure_from_error(error), slip=slip)
             self._outbox.add(conn, telemetry.SUBJECT_FAILED, event)
@@ -146,12 +146,12 @@ class Training:
         self._outbox.add(conn, telemetry.SUBJECT_FAILED, event)
 
 
-def _refuse_pair_matching(plan: Plan, where: str) -> None:
+def _refuse_alone(plan: Plan, where: str) -> None:
     """Raise InvalidField for a task whose result a study or a pipeline has no use for."""
-    if plan.has(Task.PAIR_MATCHING):
+    if words := next((words for task, words in ALONE.items() if plan.has(task)), None):
         raise InvalidField(
             "spec.tasks",
-            f"names pair matching, which a {where} has no use for",
+            f"names {words}, which a {where} has no use for",
             next_step="Start a training job of its own with CreateTrainingJob.",
         )
 

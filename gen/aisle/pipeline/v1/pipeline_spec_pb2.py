@@ -24,42 +24,43 @@ _sym_db = _symbol_database.Default()
 
 from aisle.pipeline.v1 import cleaning_rules_pb2 as aisle_dot_pipeline_dot_v1_dot_cleaning__rules__pb2
 from aisle.pipeline.v1 import fine_tuning_pb2 as aisle_dot_pipeline_dot_v1_dot_fine__tuning__pb2
+from aisle.pipeline.v1 import sequence_training_pb2 as aisle_dot_pipeline_dot_v1_dot_sequence__training__pb2
 from aisle.pipeline.v1 import training_engine_pb2 as aisle_dot_pipeline_dot_v1_dot_training__engine__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%aisle/pipeline/v1/pipeline_spec.proto\x12\x11\x61isle.pipeline.v1\x1a&aisle/pipeline/v1/cleaning_rules.proto\x1a#aisle/pipeline/v1/fine_tuning.proto\x1a\'aisle/pipeline/v1/training_engine.proto\"\xdd\x01\n\x0cPipelineSpec\x12\x36\n\ngovernance\x18\x01 \x01(\x0b\x32\".aisle.pipeline.v1.GovernanceStage\x12.\n\x06tuning\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.TuningStage\x12\x31\n\x08training\x18\x03 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\x32\n\x08registry\x18\x04 \x01(\x0b\x32 .aisle.pipeline.v1.RegistryStage\"F\n\x0fGovernanceStage\x12\x33\n\x0c\x64\x61taset_runs\x18\x01 \x03(\x0b\x32\x1d.aisle.pipeline.v1.DatasetRun\"\xa2\x01\n\nDatasetRun\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x64isabled_rules\x18\x02 \x03(\t\x12\x32\n\x08\x63leaning\x18\x03 \x01(\x0b\x32 .aisle.pipeline.v1.CleaningRules\x12\x37\n\x0e\x63urrency_rates\x18\x0f \x03(\x0b\x32\x1f.aisle.pipeline.v1.CurrencyRate\"<\n\x0c\x43urrencyRate\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"V\n\x08TaskSpec\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\x92\x04\n\x0cTrainingSpec\x12\x12\n\nbase_model\x18\x01 \x01(\t\x12\x33\n\x06method\x18\x02 \x01(\x0e\x32#.aisle.pipeline.v1.FineTuningMethod\x12*\n\x05tasks\x18\x03 \x03(\x0b\x32\x1b.aisle.pipeline.v1.TaskSpec\x12\x15\n\rlearning_rate\x18\x04 \x01(\x01\x12\x12\n\nbatch_size\x18\x05 \x01(\x05\x12\x11\n\tmax_steps\x18\x06 \x01(\x05\x12\x18\n\x10\x65val_every_steps\x18\x07 \x01(\x05\x12\x10\n\x08patience\x18\x08 \x01(\x05\x12\x11\n\tlora_rank\x18\t \x01(\x05\x12\x12\n\nmax_tokens\x18\n \x01(\x05\x12\x0c\n\x04seed\x18\x0b \x01(\x04\x12\x14\n\x0cweight_decay\x18\x0c \x01(\x01\x12\x19\n\x11label_noise_ratio\x18\r \x01(\x01\x12\x13\n\x0bskip_export\x18\x0e \x01(\x08\x12\r\n\x05\x66olds\x18\x0f \x01(\x05\x12\x15\n\rfrozen_layers\x18\x10 \x01(\x05\x12\x1b\n\x13\x65valuate_unexported\x18( \x01(\x08\x12\x32\n\x0b\x66ine_tuning\x18\x14 \x01(\x0b\x32\x1d.aisle.pipeline.v1.FineTuning\x12\x31\n\x06\x65ngine\x18\x15 \x01(\x0b\x32!.aisle.pipeline.v1.TrainingEngine\"z\n\x0bTuningStage\x12\x13\n\x0btrial_count\x18\x01 \x01(\x05\x12\x11\n\tmax_steps\x18\x02 \x01(\x05\x12\x35\n\nparameters\x18\x03 \x03(\x0b\x32!.aisle.pipeline.v1.ParameterRange\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"M\n\x0eParameterRange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x11\n\tlog_scale\x18\x04 \x01(\x08\"U\n\rRegistryStage\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12&\n\x05gates\x18\x03 \x03(\x0b\x32\x17.aisle.pipeline.v1.Gate\"\x8b\x01\n\x04Gate\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x35\n\ncomparator\x18\x02 \x01(\x0e\x32!.aisle.pipeline.v1.GateComparator\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12)\n\x04task\x18\x04 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\"\xa8\x01\n\x0bRoutingSlip\x12\x14\n\x0cpipeline_run\x18\x01 \x01(\t\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.aisle.pipeline.v1.PipelineSpec\x12\x18\n\x10\x64\x61taset_versions\x18\x03 \x03(\t\x12\r\n\x05study\x18\x04 \x01(\t\x12\x14\n\x0ctraining_job\x18\x05 \x01(\t\x12\x15\n\rmodel_version\x18\x06 \x01(\t*z\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTASK_KIND_SEARCH_RELEVANCE\x10\x01\x12\x16\n\x12TASK_KIND_PURCHASE\x10\x02\x12\x1b\n\x17TASK_KIND_PAIR_MATCHING\x10\x14*\xe8\x02\n\x10\x46ineTuningMethod\x12\"\n\x1e\x46INE_TUNING_METHOD_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46INE_TUNING_METHOD_LORA\x10\x01\x12\x1b\n\x17\x46INE_TUNING_METHOD_FULL\x10\x02\x12\x1d\n\x19\x46INE_TUNING_METHOD_FROZEN\x10\x14\x12\x1d\n\x19\x46INE_TUNING_METHOD_BITFIT\x10\x03\x12!\n\x1d\x46INE_TUNING_METHOD_BOTTLENECK\x10\x04\x12\x1d\n\x19\x46INE_TUNING_METHOD_PREFIX\x10\x05\x12\x1d\n\x19\x46INE_TUNING_METHOD_PROMPT\x10\x06\x12\x1b\n\x17\x46INE_TUNING_METHOD_DORA\x10\x07\x12\x1e\n\x1a\x46INE_TUNING_METHOD_ADALORA\x10\x08\x12\x1a\n\x16\x46INE_TUNING_METHOD_IA3\x10\t*\xa0\x01\n\x0eGateComparator\x12\x1f\n\x1bGATE_COMPARATOR_UNSPECIFIED\x10\x00\x12\x1c\n\x18GATE_COMPARATOR_ABSOLUTE\x10\x01\x12\"\n\x1eGATE_COMPARATOR_BEATS_CHAMPION\x10\x02\x12+\n\'GATE_COMPARATOR_NOT_WORSE_THAN_CHAMPION\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%aisle/pipeline/v1/pipeline_spec.proto\x12\x11\x61isle.pipeline.v1\x1a&aisle/pipeline/v1/cleaning_rules.proto\x1a#aisle/pipeline/v1/fine_tuning.proto\x1a)aisle/pipeline/v1/sequence_training.proto\x1a\'aisle/pipeline/v1/training_engine.proto\"\xdd\x01\n\x0cPipelineSpec\x12\x36\n\ngovernance\x18\x01 \x01(\x0b\x32\".aisle.pipeline.v1.GovernanceStage\x12.\n\x06tuning\x18\x02 \x01(\x0b\x32\x1e.aisle.pipeline.v1.TuningStage\x12\x31\n\x08training\x18\x03 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\x32\n\x08registry\x18\x04 \x01(\x0b\x32 .aisle.pipeline.v1.RegistryStage\"F\n\x0fGovernanceStage\x12\x33\n\x0c\x64\x61taset_runs\x18\x01 \x03(\x0b\x32\x1d.aisle.pipeline.v1.DatasetRun\"\xa2\x01\n\nDatasetRun\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x16\n\x0e\x64isabled_rules\x18\x02 \x03(\t\x12\x32\n\x08\x63leaning\x18\x03 \x01(\x0b\x32 .aisle.pipeline.v1.CleaningRules\x12\x37\n\x0e\x63urrency_rates\x18\x0f \x03(\x0b\x32\x1f.aisle.pipeline.v1.CurrencyRate\"<\n\x0c\x43urrencyRate\x12\x10\n\x08\x63urrency\x18\x01 \x01(\t\x12\x0c\n\x04\x64\x61te\x18\x02 \x01(\t\x12\x0c\n\x04rate\x18\x03 \x01(\x01\"V\n\x08TaskSpec\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\x12\x0f\n\x07\x64\x61taset\x18\x02 \x01(\t\x12\x0e\n\x06weight\x18\x03 \x01(\x01\"\xc9\x04\n\x0cTrainingSpec\x12\x12\n\nbase_model\x18\x01 \x01(\t\x12\x33\n\x06method\x18\x02 \x01(\x0e\x32#.aisle.pipeline.v1.FineTuningMethod\x12*\n\x05tasks\x18\x03 \x03(\x0b\x32\x1b.aisle.pipeline.v1.TaskSpec\x12\x15\n\rlearning_rate\x18\x04 \x01(\x01\x12\x12\n\nbatch_size\x18\x05 \x01(\x05\x12\x11\n\tmax_steps\x18\x06 \x01(\x05\x12\x18\n\x10\x65val_every_steps\x18\x07 \x01(\x05\x12\x10\n\x08patience\x18\x08 \x01(\x05\x12\x11\n\tlora_rank\x18\t \x01(\x05\x12\x12\n\nmax_tokens\x18\n \x01(\x05\x12\x0c\n\x04seed\x18\x0b \x01(\x04\x12\x14\n\x0cweight_decay\x18\x0c \x01(\x01\x12\x19\n\x11label_noise_ratio\x18\r \x01(\x01\x12\x13\n\x0bskip_export\x18\x0e \x01(\x08\x12\r\n\x05\x66olds\x18\x0f \x01(\x05\x12\x15\n\rfrozen_layers\x18\x10 \x01(\x05\x12\x1b\n\x13\x65valuate_unexported\x18( \x01(\x08\x12\x32\n\x0b\x66ine_tuning\x18\x14 \x01(\x0b\x32\x1d.aisle.pipeline.v1.FineTuning\x12\x31\n\x06\x65ngine\x18\x15 \x01(\x0b\x32!.aisle.pipeline.v1.TrainingEngine\x12\x35\n\x08sequence\x18\x32 \x01(\x0b\x32#.aisle.pipeline.v1.SequenceTraining\"z\n\x0bTuningStage\x12\x13\n\x0btrial_count\x18\x01 \x01(\x05\x12\x11\n\tmax_steps\x18\x02 \x01(\x05\x12\x35\n\nparameters\x18\x03 \x03(\x0b\x32!.aisle.pipeline.v1.ParameterRange\x12\x0c\n\x04seed\x18\x04 \x01(\x04\"M\n\x0eParameterRange\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0b\n\x03low\x18\x02 \x01(\x01\x12\x0c\n\x04high\x18\x03 \x01(\x01\x12\x11\n\tlog_scale\x18\x04 \x01(\x08\"U\n\rRegistryStage\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x61lias\x18\x02 \x01(\t\x12&\n\x05gates\x18\x03 \x03(\x0b\x32\x17.aisle.pipeline.v1.Gate\"\x8b\x01\n\x04Gate\x12\x0e\n\x06metric\x18\x01 \x01(\t\x12\x35\n\ncomparator\x18\x02 \x01(\x0e\x32!.aisle.pipeline.v1.GateComparator\x12\x11\n\tthreshold\x18\x03 \x01(\x01\x12)\n\x04task\x18\x04 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\"\xa8\x01\n\x0bRoutingSlip\x12\x14\n\x0cpipeline_run\x18\x01 \x01(\t\x12-\n\x04spec\x18\x02 \x01(\x0b\x32\x1f.aisle.pipeline.v1.PipelineSpec\x12\x18\n\x10\x64\x61taset_versions\x18\x03 \x03(\t\x12\r\n\x05study\x18\x04 \x01(\t\x12\x14\n\x0ctraining_job\x18\x05 \x01(\t\x12\x15\n\rmodel_version\x18\x06 \x01(\t*\x92\x01\n\x08TaskKind\x12\x19\n\x15TASK_KIND_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTASK_KIND_SEARCH_RELEVANCE\x10\x01\x12\x16\n\x12TASK_KIND_PURCHASE\x10\x02\x12\x1b\n\x17TASK_KIND_PAIR_MATCHING\x10\x14\x12\x16\n\x12TASK_KIND_SEQUENCE\x10\x15*\xe8\x02\n\x10\x46ineTuningMethod\x12\"\n\x1e\x46INE_TUNING_METHOD_UNSPECIFIED\x10\x00\x12\x1b\n\x17\x46INE_TUNING_METHOD_LORA\x10\x01\x12\x1b\n\x17\x46INE_TUNING_METHOD_FULL\x10\x02\x12\x1d\n\x19\x46INE_TUNING_METHOD_FROZEN\x10\x14\x12\x1d\n\x19\x46INE_TUNING_METHOD_BITFIT\x10\x03\x12!\n\x1d\x46INE_TUNING_METHOD_BOTTLENECK\x10\x04\x12\x1d\n\x19\x46INE_TUNING_METHOD_PREFIX\x10\x05\x12\x1d\n\x19\x46INE_TUNING_METHOD_PROMPT\x10\x06\x12\x1b\n\x17\x46INE_TUNING_METHOD_DORA\x10\x07\x12\x1e\n\x1a\x46INE_TUNING_METHOD_ADALORA\x10\x08\x12\x1a\n\x16\x46INE_TUNING_METHOD_IA3\x10\t*\xa0\x01\n\x0eGateComparator\x12\x1f\n\x1bGATE_COMPARATOR_UNSPECIFIED\x10\x00\x12\x1c\n\x18GATE_COMPARATOR_ABSOLUTE\x10\x01\x12\"\n\x1eGATE_COMPARATOR_BEATS_CHAMPION\x10\x02\x12+\n\'GATE_COMPARATOR_NOT_WORSE_THAN_CHAMPION\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.pipeline.v1.pipeline_spec_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TASKKIND']._serialized_start=1925
-  _globals['_TASKKIND']._serialized_end=2047
-  _globals['_FINETUNINGMETHOD']._serialized_start=2050
-  _globals['_FINETUNINGMETHOD']._serialized_end=2410
-  _globals['_GATECOMPARATOR']._serialized_start=2413
-  _globals['_GATECOMPARATOR']._serialized_end=2573
-  _globals['_PIPELINESPEC']._serialized_start=179
-  _globals['_PIPELINESPEC']._serialized_end=400
-  _globals['_GOVERNANCESTAGE']._serialized_start=402
-  _globals['_GOVERNANCESTAGE']._serialized_end=472
-  _globals['_DATASETRUN']._serialized_start=475
-  _globals['_DATASETRUN']._serialized_end=637
-  _globals['_CURRENCYRATE']._serialized_start=639
-  _globals['_CURRENCYRATE']._serialized_end=699
-  _globals['_TASKSPEC']._serialized_start=701
-  _globals['_TASKSPEC']._serialized_end=787
-  _globals['_TRAININGSPEC']._serialized_start=790
-  _globals['_TRAININGSPEC']._serialized_end=1320
-  _globals['_TUNINGSTAGE']._serialized_start=1322
-  _globals['_TUNINGSTAGE']._serialized_end=1444
-  _globals['_PARAMETERRANGE']._serialized_start=1446
-  _globals['_PARAMETERRANGE']._serialized_end=1523
-  _globals['_REGISTRYSTAGE']._serialized_start=1525
-  _globals['_REGISTRYSTAGE']._serialized_end=1610
-  _globals['_GATE']._serialized_start=1613
-  _globals['_GATE']._serialized_end=1752
-  _globals['_ROUTINGSLIP']._serialized_start=1755
-  _globals['_ROUTINGSLIP']._serialized_end=1923
+  _globals['_TASKKIND']._serialized_start=2024
+  _globals['_TASKKIND']._serialized_end=2170
+  _globals['_FINETUNINGMETHOD']._serialized_start=2173
+  _globals['_FINETUNINGMETHOD']._serialized_end=2533
+  _globals['_GATECOMPARATOR']._serialized_start=2536
+  _globals['_GATECOMPARATOR']._serialized_end=2696
+  _globals['_PIPELINESPEC']._serialized_start=222
+  _globals['_PIPELINESPEC']._serialized_end=443
+  _globals['_GOVERNANCESTAGE']._serialized_start=445
+  _globals['_GOVERNANCESTAGE']._serialized_end=515
+  _globals['_DATASETRUN']._serialized_start=518
+  _globals['_DATASETRUN']._serialized_end=680
+  _globals['_CURRENCYRATE']._serialized_start=682
+  _globals['_CURRENCYRATE']._serialized_end=742
+  _globals['_TASKSPEC']._serialized_start=744
+  _globals['_TASKSPEC']._serialized_end=830
+  _globals['_TRAININGSPEC']._serialized_start=833
+  _globals['_TRAININGSPEC']._serialized_end=1418
+  _globals['_TUNINGSTAGE']._serialized_start=1420
+  _globals['_TUNINGSTAGE']._serialized_end=1542
+  _globals['_PARAMETERRANGE']._serialized_start=1544
+  _globals['_PARAMETERRANGE']._serialized_end=1621
+  _globals['_REGISTRYSTAGE']._serialized_start=1623
+  _globals['_REGISTRYSTAGE']._serialized_end=1708
+  _globals['_GATE']._serialized_start=1711
+  _globals['_GATE']._serialized_end=1850
+  _globals['_ROUTINGSLIP']._serialized_start=1853
+  _globals['_ROUTINGSLIP']._serialized_end=2021
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from aisle.pipeline.v1 import cleaning_rules_pb2 as _cleaning_rules_pb2
 from aisle.pipeline.v1 import fine_tuning_pb2 as _fine_tuning_pb2
+from aisle.pipeline.v1 import sequence_training_pb2 as _sequence_training_pb2
 from aisle.pipeline.v1 import training_engine_pb2 as _training_engine_pb2
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
@@ -16,6 +17,7 @@ class TaskKind(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     TASK_KIND_SEARCH_RELEVANCE: _ClassVar[TaskKind]
     TASK_KIND_PURCHASE: _ClassVar[TaskKind]
     TASK_KIND_PAIR_MATCHING: _ClassVar[TaskKind]
+    TASK_KIND_SEQUENCE: _ClassVar[TaskKind]
 
 class FineTuningMethod(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -41,6 +43,7 @@ TASK_KIND_UNSPECIFIED: TaskKind
 TASK_KIND_SEARCH_RELEVANCE: TaskKind
 TASK_KIND_PURCHASE: TaskKind
 TASK_KIND_PAIR_MATCHING: TaskKind
+TASK_KIND_SEQUENCE: TaskKind
 FINE_TUNING_METHOD_UNSPECIFIED: FineTuningMethod
 FINE_TUNING_METHOD_LORA: FineTuningMethod
 FINE_TUNING_METHOD_FULL: FineTuningMethod
@@ -108,7 +111,7 @@ class TaskSpec(_message.Message):
     def __init__(self, kind: _Optional[_Union[TaskKind, str]] = ..., dataset: _Optional[str] = ..., weight: _Optional[float] = ...) -> None: ...
 
 class TrainingSpec(_message.Message):
-    __slots__ = ("base_model", "method", "tasks", "learning_rate", "batch_size", "max_steps", "eval_every_steps", "patience", "lora_rank", "max_tokens", "seed", "weight_decay", "label_noise_ratio", "skip_export", "folds", "frozen_layers", "evaluate_unexported", "fine_tuning", "engine")
+    __slots__ = ("base_model", "method", "tasks", "learning_rate", "batch_size", "max_steps", "eval_every_steps", "patience", "lora_rank", "max_tokens", "seed", "weight_decay", "label_noise_ratio", "skip_export", "folds", "frozen_layers", "evaluate_unexported", "fine_tuning", "engine", "sequence")
     BASE_MODEL_FIELD_NUMBER: _ClassVar[int]
     METHOD_FIELD_NUMBER: _ClassVar[int]
     TASKS_FIELD_NUMBER: _ClassVar[int]
@@ -128,6 +131,7 @@ class TrainingSpec(_message.Message):
     EVALUATE_UNEXPORTED_FIELD_NUMBER: _ClassVar[int]
     FINE_TUNING_FIELD_NUMBER: _ClassVar[int]
     ENGINE_FIELD_NUMBER: _ClassVar[int]
+    SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     base_model: str
     method: FineTuningMethod
     tasks: _containers.RepeatedCompositeFieldContainer[TaskSpec]
@@ -147,7 +151,8 @@ class TrainingSpec(_message.Message):
     evaluate_unexported: bool
     fine_tuning: _fine_tuning_pb2.FineTuning
     engine: _training_engine_pb2.TrainingEngine
-    def __init__(self, base_model: _Optional[str] = ..., method: _Optional[_Union[FineTuningMethod, str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., learning_rate: _Optional[float] = ..., batch_size: _Optional[int] = ..., max_steps: _Optional[int] = ..., eval_every_steps: _Optional[int] = ..., patience: _Optional[int] = ..., lora_rank: _Optional[int] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., weight_decay: _Optional[float] = ..., label_noise_ratio: _Optional[float] = ..., skip_export: _Optional[bool] = ..., folds: _Optional[int] = ..., frozen_layers: _Optional[int] = ..., evaluate_unexported: _Optional[bool] = ..., fine_tuning: _Optional[_Union[_fine_tuning_pb2.FineTuning, _Mapping]] = ..., engine: _Optional[_Union[_training_engine_pb2.TrainingEngine, _Mapping]] = ...) -> None: ...
+    sequence: _sequence_training_pb2.SequenceTraining
+    def __init__(self, base_model: _Optional[str] = ..., method: _Optional[_Union[FineTuningMethod, str]] = ..., tasks: _Optional[_Iterable[_Union[TaskSpec, _Mapping]]] = ..., learning_rate: _Optional[float] = ..., batch_size: _Optional[int] = ..., max_steps: _Optional[int] = ..., eval_every_steps: _Optional[int] = ..., patience: _Optional[int] = ..., lora_rank: _Optional[int] = ..., max_tokens: _Optional[int] = ..., seed: _Optional[int] = ..., weight_decay: _Optional[float] = ..., label_noise_ratio: _Optional[float] = ..., skip_export: _Optional[bool] = ..., folds: _Optional[int] = ..., frozen_layers: _Optional[int] = ..., evaluate_unexported: _Optional[bool] = ..., fine_tuning: _Optional[_Union[_fine_tuning_pb2.FineTuning, _Mapping]] = ..., engine: _Optional[_Union[_training_engine_pb2.TrainingEngine, _Mapping]] = ..., sequence: _Optional[_Union[_sequence_training_pb2.SequenceTraining, _Mapping]] = ...) -> None: ...
 
 class TuningStage(_message.Message):
     __slots__ = ("trial_count", "max_steps", "parameters", "seed")

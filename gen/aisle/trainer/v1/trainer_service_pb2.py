@@ -24,54 +24,55 @@ _sym_db = _symbol_database.Default()
 
 from aisle.pipeline.v1 import pipeline_spec_pb2 as aisle_dot_pipeline_dot_v1_dot_pipeline__spec__pb2
 from aisle.trainer.v1 import evaluation_job_pb2 as aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2
+from aisle.trainer.v1 import next_items_pb2 as aisle_dot_trainer_dot_v1_dot_next__items__pb2
 from aisle.trainer.v1 import pair_matching_pb2 as aisle_dot_trainer_dot_v1_dot_pair__matching__pb2
 from aisle.trainer.v1 import training_job_pb2 as aisle_dot_trainer_dot_v1_dot_training__job__pb2
 from aisle.trainer.v1 import training_report_pb2 as aisle_dot_trainer_dot_v1_dot_training__report__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&aisle/trainer/v1/trainer_service.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a%aisle/trainer/v1/evaluation_job.proto\x1a$aisle/trainer/v1/pair_matching.proto\x1a#aisle/trainer/v1/training_job.proto\x1a&aisle/trainer/v1/training_report.proto\"l\n\x18\x43reateTrainingJobRequest\x12-\n\x04spec\x18\x01 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\r\n\x05study\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x19\x43reateTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"%\n\x15GetTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x16GetTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x18ListTrainingJobsResponse\x12\x34\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x18\x43\x61ncelTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"P\n\x19\x43\x61ncelTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x17WatchTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"O\n\x18WatchTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x12ListRecipesRequest\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\"@\n\x13ListRecipesResponse\x12)\n\x07recipes\x18\x01 \x03(\x0b\x32\x18.aisle.trainer.v1.Recipe\"$\n\x14GetEvaluationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x15GetEvaluationResponse\x12\x30\n\nevaluation\x18\x01 \x01(\x0b\x32\x1c.aisle.trainer.v1.Evaluation\";\n\x13ReadArtifactRequest\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"%\n\x14ReadArtifactResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"C\n\x1a\x43ompareTrainingJobsRequest\x12\x15\n\rtraining_jobs\x18\x01 \x03(\t\x12\x0e\n\x06system\x18\x02 \x01(\t\"V\n\x1b\x43ompareTrainingJobsResponse\x12\x37\n\x0b\x63omparisons\x18\x01 \x03(\x0b\x32\".aisle.trainer.v1.MethodComparison2\xcc\x0c\n\x0eTrainerService\x12l\n\x11\x43reateTrainingJob\x12*.aisle.trainer.v1.CreateTrainingJobRequest\x1a+.aisle.trainer.v1.CreateTrainingJobResponse\x12\x63\n\x0eGetTrainingJob\x12\'.aisle.trainer.v1.GetTrainingJobRequest\x1a(.aisle.trainer.v1.GetTrainingJobResponse\x12i\n\x10ListTrainingJobs\x12).aisle.trainer.v1.ListTrainingJobsRequest\x1a*.aisle.trainer.v1.ListTrainingJobsResponse\x12l\n\x11\x43\x61ncelTrainingJob\x12*.aisle.trainer.v1.CancelTrainingJobRequest\x1a+.aisle.trainer.v1.CancelTrainingJobResponse\x12k\n\x10WatchTrainingJob\x12).aisle.trainer.v1.WatchTrainingJobRequest\x1a*.aisle.trainer.v1.WatchTrainingJobResponse0\x01\x12Z\n\x0bListRecipes\x12$.aisle.trainer.v1.ListRecipesRequest\x1a%.aisle.trainer.v1.ListRecipesResponse\x12`\n\rGetEvaluation\x12&.aisle.trainer.v1.GetEvaluationRequest\x1a\'.aisle.trainer.v1.GetEvaluationResponse\x12_\n\x0cReadArtifact\x12%.aisle.trainer.v1.ReadArtifactRequest\x1a&.aisle.trainer.v1.ReadArtifactResponse0\x01\x12W\n\nScorePairs\x12#.aisle.trainer.v1.ScorePairsRequest\x1a$.aisle.trainer.v1.ScorePairsResponse\x12r\n\x13\x43ompareTrainingJobs\x12,.aisle.trainer.v1.CompareTrainingJobsRequest\x1a-.aisle.trainer.v1.CompareTrainingJobsResponse\x12r\n\x13\x43reateEvaluationJob\x12,.aisle.trainer.v1.CreateEvaluationJobRequest\x1a-.aisle.trainer.v1.CreateEvaluationJobResponse\x12i\n\x10GetEvaluationJob\x12).aisle.trainer.v1.GetEvaluationJobRequest\x1a*.aisle.trainer.v1.GetEvaluationJobResponse\x12o\n\x12ListEvaluationJobs\x12+.aisle.trainer.v1.ListEvaluationJobsRequest\x1a,.aisle.trainer.v1.ListEvaluationJobsResponse\x12r\n\x13\x43\x61ncelEvaluationJob\x12,.aisle.trainer.v1.CancelEvaluationJobRequest\x1a-.aisle.trainer.v1.CancelEvaluationJobResponse\x12q\n\x12WatchEvaluationJob\x12+.aisle.trainer.v1.WatchEvaluationJobRequest\x1a,.aisle.trainer.v1.WatchEvaluationJobResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&aisle/trainer/v1/trainer_service.proto\x12\x10\x61isle.trainer.v1\x1a%aisle/pipeline/v1/pipeline_spec.proto\x1a%aisle/trainer/v1/evaluation_job.proto\x1a!aisle/trainer/v1/next_items.proto\x1a$aisle/trainer/v1/pair_matching.proto\x1a#aisle/trainer/v1/training_job.proto\x1a&aisle/trainer/v1/training_report.proto\"l\n\x18\x43reateTrainingJobRequest\x12-\n\x04spec\x18\x01 \x01(\x0b\x32\x1f.aisle.pipeline.v1.TrainingSpec\x12\r\n\x05study\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"P\n\x19\x43reateTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"%\n\x15GetTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"M\n\x16GetTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"@\n\x17ListTrainingJobsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"i\n\x18ListTrainingJobsResponse\x12\x34\n\rtraining_jobs\x18\x01 \x03(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x18\x43\x61ncelTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"P\n\x19\x43\x61ncelTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x17WatchTrainingJobRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x16\n\x0e\x61\x66ter_revision\x18\x02 \x01(\x03\"O\n\x18WatchTrainingJobResponse\x12\x33\n\x0ctraining_job\x18\x01 \x01(\x0b\x32\x1d.aisle.trainer.v1.TrainingJob\"?\n\x12ListRecipesRequest\x12)\n\x04kind\x18\x01 \x01(\x0e\x32\x1b.aisle.pipeline.v1.TaskKind\"@\n\x13ListRecipesResponse\x12)\n\x07recipes\x18\x01 \x03(\x0b\x32\x18.aisle.trainer.v1.Recipe\"$\n\x14GetEvaluationRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"I\n\x15GetEvaluationResponse\x12\x30\n\nevaluation\x18\x01 \x01(\x0b\x32\x1c.aisle.trainer.v1.Evaluation\";\n\x13ReadArtifactRequest\x12\x14\n\x0ctraining_job\x18\x01 \x01(\t\x12\x0e\n\x06sha256\x18\x02 \x01(\t\"%\n\x14ReadArtifactResponse\x12\r\n\x05\x63hunk\x18\x01 \x01(\x0c\"C\n\x1a\x43ompareTrainingJobsRequest\x12\x15\n\rtraining_jobs\x18\x01 \x03(\t\x12\x0e\n\x06system\x18\x02 \x01(\t\"V\n\x1b\x43ompareTrainingJobsResponse\x12\x37\n\x0b\x63omparisons\x18\x01 \x03(\x0b\x32\".aisle.trainer.v1.MethodComparison2\xb1\r\n\x0eTrainerService\x12l\n\x11\x43reateTrainingJob\x12*.aisle.trainer.v1.CreateTrainingJobRequest\x1a+.aisle.trainer.v1.CreateTrainingJobResponse\x12\x63\n\x0eGetTrainingJob\x12\'.aisle.trainer.v1.GetTrainingJobRequest\x1a(.aisle.trainer.v1.GetTrainingJobResponse\x12i\n\x10ListTrainingJobs\x12).aisle.trainer.v1.ListTrainingJobsRequest\x1a*.aisle.trainer.v1.ListTrainingJobsResponse\x12l\n\x11\x43\x61ncelTrainingJob\x12*.aisle.trainer.v1.CancelTrainingJobRequest\x1a+.aisle.trainer.v1.CancelTrainingJobResponse\x12k\n\x10WatchTrainingJob\x12).aisle.trainer.v1.WatchTrainingJobRequest\x1a*.aisle.trainer.v1.WatchTrainingJobResponse0\x01\x12Z\n\x0bListRecipes\x12$.aisle.trainer.v1.ListRecipesRequest\x1a%.aisle.trainer.v1.ListRecipesResponse\x12`\n\rGetEvaluation\x12&.aisle.trainer.v1.GetEvaluationRequest\x1a\'.aisle.trainer.v1.GetEvaluationResponse\x12_\n\x0cReadArtifact\x12%.aisle.trainer.v1.ReadArtifactRequest\x1a&.aisle.trainer.v1.ReadArtifactResponse0\x01\x12W\n\nScorePairs\x12#.aisle.trainer.v1.ScorePairsRequest\x1a$.aisle.trainer.v1.ScorePairsResponse\x12\x63\n\x0eScoreSequences\x12\'.aisle.trainer.v1.ScoreSequencesRequest\x1a(.aisle.trainer.v1.ScoreSequencesResponse\x12r\n\x13\x43ompareTrainingJobs\x12,.aisle.trainer.v1.CompareTrainingJobsRequest\x1a-.aisle.trainer.v1.CompareTrainingJobsResponse\x12r\n\x13\x43reateEvaluationJob\x12,.aisle.trainer.v1.CreateEvaluationJobRequest\x1a-.aisle.trainer.v1.CreateEvaluationJobResponse\x12i\n\x10GetEvaluationJob\x12).aisle.trainer.v1.GetEvaluationJobRequest\x1a*.aisle.trainer.v1.GetEvaluationJobResponse\x12o\n\x12ListEvaluationJobs\x12+.aisle.trainer.v1.ListEvaluationJobsRequest\x1a,.aisle.trainer.v1.ListEvaluationJobsResponse\x12r\n\x13\x43\x61ncelEvaluationJob\x12,.aisle.trainer.v1.CancelEvaluationJobRequest\x1a-.aisle.trainer.v1.CancelEvaluationJobResponse\x12q\n\x12WatchEvaluationJob\x12+.aisle.trainer.v1.WatchEvaluationJobRequest\x1a,.aisle.trainer.v1.WatchEvaluationJobResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'aisle.trainer.v1.trainer_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=253
-  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=361
-  _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=363
-  _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=443
-  _globals['_GETTRAININGJOBREQUEST']._serialized_start=445
-  _globals['_GETTRAININGJOBREQUEST']._serialized_end=482
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=484
-  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=561
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=563
-  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=627
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=629
-  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=734
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=736
-  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=796
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=798
-  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=878
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=880
-  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=943
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=945
-  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=1024
-  _globals['_LISTRECIPESREQUEST']._serialized_start=1026
-  _globals['_LISTRECIPESREQUEST']._serialized_end=1089
-  _globals['_LISTRECIPESRESPONSE']._serialized_start=1091
-  _globals['_LISTRECIPESRESPONSE']._serialized_end=1155
-  _globals['_GETEVALUATIONREQUEST']._serialized_start=1157
-  _globals['_GETEVALUATIONREQUEST']._serialized_end=1193
-  _globals['_GETEVALUATIONRESPONSE']._serialized_start=1195
-  _globals['_GETEVALUATIONRESPONSE']._serialized_end=1268
-  _globals['_READARTIFACTREQUEST']._serialized_start=1270
-  _globals['_READARTIFACTREQUEST']._serialized_end=1329
-  _globals['_READARTIFACTRESPONSE']._serialized_start=1331
-  _globals['_READARTIFACTRESPONSE']._serialized_end=1368
-  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_start=1370
-  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_end=1437
-  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_start=1439
-  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_end=1525
-  _globals['_TRAINERSERVICE']._serialized_start=1528
-  _globals['_TRAINERSERVICE']._serialized_end=3140
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_start=288
+  _globals['_CREATETRAININGJOBREQUEST']._serialized_end=396
+  _globals['_CREATETRAININGJOBRESPONSE']._serialized_start=398
+  _globals['_CREATETRAININGJOBRESPONSE']._serialized_end=478
+  _globals['_GETTRAININGJOBREQUEST']._serialized_start=480
+  _globals['_GETTRAININGJOBREQUEST']._serialized_end=517
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_start=519
+  _globals['_GETTRAININGJOBRESPONSE']._serialized_end=596
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_start=598
+  _globals['_LISTTRAININGJOBSREQUEST']._serialized_end=662
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_start=664
+  _globals['_LISTTRAININGJOBSRESPONSE']._serialized_end=769
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_start=771
+  _globals['_CANCELTRAININGJOBREQUEST']._serialized_end=831
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_start=833
+  _globals['_CANCELTRAININGJOBRESPONSE']._serialized_end=913
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_start=915
+  _globals['_WATCHTRAININGJOBREQUEST']._serialized_end=978
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_start=980
+  _globals['_WATCHTRAININGJOBRESPONSE']._serialized_end=1059
+  _globals['_LISTRECIPESREQUEST']._serialized_start=1061
+  _globals['_LISTRECIPESREQUEST']._serialized_end=1124
+  _globals['_LISTRECIPESRESPONSE']._serialized_start=1126
+  _globals['_LISTRECIPESRESPONSE']._serialized_end=1190
+  _globals['_GETEVALUATIONREQUEST']._serialized_start=1192
+  _globals['_GETEVALUATIONREQUEST']._serialized_end=1228
+  _globals['_GETEVALUATIONRESPONSE']._serialized_start=1230
+  _globals['_GETEVALUATIONRESPONSE']._serialized_end=1303
+  _globals['_READARTIFACTREQUEST']._serialized_start=1305
+  _globals['_READARTIFACTREQUEST']._serialized_end=1364
+  _globals['_READARTIFACTRESPONSE']._serialized_start=1366
+  _globals['_READARTIFACTRESPONSE']._serialized_end=1403
+  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_start=1405
+  _globals['_COMPARETRAININGJOBSREQUEST']._serialized_end=1472
+  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_start=1474
+  _globals['_COMPARETRAININGJOBSRESPONSE']._serialized_end=1560
+  _globals['_TRAINERSERVICE']._serialized_start=1563
+  _globals['_TRAINERSERVICE']._serialized_end=3276
 # @@protoc_insertion_point(module_scope)

@@ -1,5 +1,6 @@
 from aisle.pipeline.v1 import pipeline_spec_pb2 as _pipeline_spec_pb2
 from aisle.trainer.v1 import evaluation_job_pb2 as _evaluation_job_pb2
+from aisle.trainer.v1 import next_items_pb2 as _next_items_pb2
 from aisle.trainer.v1 import pair_matching_pb2 as _pair_matching_pb2
 from aisle.trainer.v1 import training_job_pb2 as _training_job_pb2
 from aisle.trainer.v1 import training_report_pb2 as _training_report_pb2

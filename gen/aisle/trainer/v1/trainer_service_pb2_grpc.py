@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from aisle.trainer.v1 import evaluation_job_pb2 as aisle_dot_trainer_dot_v1_dot_evaluation__job__pb2
+from aisle.trainer.v1 import next_items_pb2 as aisle_dot_trainer_dot_v1_dot_next__items__pb2
 from aisle.trainer.v1 import pair_matching_pb2 as aisle_dot_trainer_dot_v1_dot_pair__matching__pb2
 from aisle.trainer.v1 import trainer_service_pb2 as aisle_dot_trainer_dot_v1_dot_trainer__service__pb2
 
@@ -84,6 +85,11 @@ class TrainerServiceStub:
                 '/aisle.trainer.v1.TrainerService/ScorePairs',
                 request_serializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.SerializeToString,
                 response_deserializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.FromString,
+                _registered_method=True)
+        self.ScoreSequences = channel.unary_unary(
+                '/aisle.trainer.v1.TrainerService/ScoreSequences',
+                request_serializer=aisle_dot_trainer_dot_v1_dot_next__items__pb2.ScoreSequencesRequest.SerializeToString,
+                response_deserializer=aisle_dot_trainer_dot_v1_dot_next__items__pb2.ScoreSequencesResponse.FromString,
                 _registered_method=True)
         self.CompareTrainingJobs = channel.unary_unary(
                 '/aisle.trainer.v1.TrainerService/CompareTrainingJobs',
@@ -188,6 +194,14 @@ class TrainerServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ScoreSequences(self, request, context):
+        """Says what comes next after histories of items, by the model that a SEQUENCE job made. Reads only; may be repeated.
+        FAILED_PRECONDITION when the job made no such model, DATA_LOSS when a file of it is damaged.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def CompareTrainingJobs(self, request, context):
         """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
         they were judged on different data.
@@ -279,6 +293,11 @@ def add_TrainerServiceServicer_to_server(servicer, server):
                     servicer.ScorePairs,
                     request_deserializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.FromString,
                     response_serializer=aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.SerializeToString,
+            ),
+            'ScoreSequences': grpc.unary_unary_rpc_method_handler(
+                    servicer.ScoreSequences,
+                    request_deserializer=aisle_dot_trainer_dot_v1_dot_next__items__pb2.ScoreSequencesRequest.FromString,
+                    response_serializer=aisle_dot_trainer_dot_v1_dot_next__items__pb2.ScoreSequencesResponse.SerializeToString,
             ),
             'CompareTrainingJobs': grpc.unary_unary_rpc_method_handler(
                     servicer.CompareTrainingJobs,
@@ -558,6 +577,33 @@ class TrainerService:
             '/aisle.trainer.v1.TrainerService/ScorePairs',
             aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsRequest.SerializeToString,
             aisle_dot_trainer_dot_v1_dot_pair__matching__pb2.ScorePairsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ScoreSequences(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/aisle.trainer.v1.TrainerService/ScoreSequences',
+            aisle_dot_trainer_dot_v1_dot_next__items__pb2.ScoreSequencesRequest.SerializeToString,
+            aisle_dot_trainer_dot_v1_dot_next__items__pb2.ScoreSequencesResponse.FromString,
             options,
             channel_credentials,
             insecure,

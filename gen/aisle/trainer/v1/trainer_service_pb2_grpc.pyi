@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from aisle.trainer.v1 import evaluation_job_pb2 as _evaluation_job_pb2
+from aisle.trainer.v1 import next_items_pb2 as _next_items_pb2
 from aisle.trainer.v1 import pair_matching_pb2 as _pair_matching_pb2
 from aisle.trainer.v1 import trainer_service_pb2 as _trainer_service_pb2
 from collections import abc as _abc
@@ -59,6 +60,10 @@ class TrainerServiceStub:
     """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
     repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
     """
+    ScoreSequences: _grpc.UnaryUnaryMultiCallable[_next_items_pb2.ScoreSequencesRequest, _next_items_pb2.ScoreSequencesResponse]
+    """Says what comes next after histories of items, by the model that a SEQUENCE job made. Reads only; may be repeated.
+    FAILED_PRECONDITION when the job made no such model, DATA_LOSS when a file of it is damaged.
+    """
     CompareTrainingJobs: _grpc.UnaryUnaryMultiCallable[_trainer_service_pb2.CompareTrainingJobsRequest, _trainer_service_pb2.CompareTrainingJobsResponse]
     """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
     they were judged on different data.
@@ -104,6 +109,10 @@ class TrainerServiceAsyncStub(TrainerServiceStub):
     ScorePairs: _aio.UnaryUnaryMultiCallable[_pair_matching_pb2.ScorePairsRequest, _pair_matching_pb2.ScorePairsResponse]  # type: ignore[assignment]
     """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
     repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+    """
+    ScoreSequences: _aio.UnaryUnaryMultiCallable[_next_items_pb2.ScoreSequencesRequest, _next_items_pb2.ScoreSequencesResponse]  # type: ignore[assignment]
+    """Says what comes next after histories of items, by the model that a SEQUENCE job made. Reads only; may be repeated.
+    FAILED_PRECONDITION when the job made no such model, DATA_LOSS when a file of it is damaged.
     """
     CompareTrainingJobs: _aio.UnaryUnaryMultiCallable[_trainer_service_pb2.CompareTrainingJobsRequest, _trainer_service_pb2.CompareTrainingJobsResponse]  # type: ignore[assignment]
     """Puts jobs that succeeded side by side: trained parameters, memory, time and quality. FAILED_PRECONDITION when one has not succeeded, or when
@@ -201,6 +210,16 @@ class TrainerServiceServicer(metaclass=_abc_1.ABCMeta):
     ) -> _typing.Union[_pair_matching_pb2.ScorePairsResponse, _abc.Awaitable[_pair_matching_pb2.ScorePairsResponse]]:
         """Says of pairs of product records whether they are the same product, by the matcher that a PAIR_MATCHING job made. Reads only; may be
         repeated. FAILED_PRECONDITION when the job made no matcher, DATA_LOSS when a file of it is damaged.
+        """
+
+    @_abc_1.abstractmethod
+    def ScoreSequences(
+        self,
+        request: _next_items_pb2.ScoreSequencesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_next_items_pb2.ScoreSequencesResponse, _abc.Awaitable[_next_items_pb2.ScoreSequencesResponse]]:
+        """Says what comes next after histories of items, by the model that a SEQUENCE job made. Reads only; may be repeated.
+        FAILED_PRECONDITION when the job made no such model, DATA_LOSS when a file of it is damaged.
         """
 
     @_abc_1.abstractmethod

@@ -13,6 +13,7 @@ from aisle_trainer.domain.methods import (
     check_parameters,
     completed_parameters,
 )
+from aisle_trainer.domain.sequence_options import SequenceOptions, completed_sequence
 from aisle_trainer.errors import InvalidField
 
 DEFAULT_BASE_MODEL = "all-MiniLM-L6-v2"
@@ -23,6 +24,7 @@ PURCHASE_SHARE = 0.25
 PURCHASE_GROUP = 4
 """One bought product and three that were not make a group of purchase pairs."""
 MAX_STEPS_LIMIT = 1_000_000
+SEQUENCE_LEARNING_RATE, SEQUENCE_BATCH_SIZE, SEQUENCE_MAX_STEPS = 2e-3, 256, 900
 MIN_FOLDS, MAX_FOLDS = 2, 10
 
 
@@ -32,6 +34,11 @@ class Task(StrEnum):
     SEARCH_RELEVANCE = "search_relevance"
     PURCHASE = "purchase"
     PAIR_MATCHING = "pair_matching"
+    SEQUENCE = "sequence"
+
+
+ALONE = {Task.PAIR_MATCHING: "pair matching", Task.SEQUENCE: "sequential recommendation"}
+"""Tasks that are trained in a job of their own, which makes something that the ranker does not serve."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +83,8 @@ class Plan:
     tuning: Parameters = None
     """Parameters of the method; None asks for its defaults."""
     engine: Engine = field(default_factory=Engine)
+    sequence: SequenceOptions = field(default_factory=SequenceOptions)
+    """Options of the sequence task."""
 
     @property
     def is_evaluated(self) -> bool:
@@ -103,6 +112,7 @@ class Plan:
 
 def completed(plan: Plan) -> Plan:
     """Return `plan` with defaults in place of zeros; raises InvalidField with the path of the first field that cannot be."""
+    plan = _completed_alone(plan)
     steps = plan.max_steps or DEFAULT_MAX_STEPS[plan.method]
     rank = plan.lora_rank or DEFAULT_LORA_RANK
     full = replace(
@@ -121,6 +131,23 @@ def completed(plan: Plan) -> Plan:
     )
     _check(full)
     return full
+
+
+def _completed_alone(plan: Plan) -> Plan:
+    """Fill in defaults of tasks that train no trunk."""
+    if not plan.has(Task.SEQUENCE):
+        if plan.sequence != SequenceOptions():
+            raise InvalidField("spec.sequence", "belongs to the sequence task only")
+        return plan
+    if plan.method is not Method.FULL:
+        raise InvalidField("spec.method", "must be full, or left out: a sequence model has no trunk to adapt")
+    return replace(
+        plan,
+        learning_rate=plan.learning_rate or SEQUENCE_LEARNING_RATE,
+        batch_size=plan.batch_size or SEQUENCE_BATCH_SIZE,
+        max_steps=plan.max_steps or SEQUENCE_MAX_STEPS,
+        sequence=completed_sequence(plan.sequence),
+    )
 
 
 _BASE_MODEL = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,95}")
@@ -156,7 +183,7 @@ def _check(plan: Plan) -> None:
 def _check_tasks(plan: Plan) -> None:
     if not plan.tasks:
         raise InvalidField("spec.tasks", "names no task", next_step="Name one or two tasks with their datasets.")
-    _check_pair_matching(plan)
+    _check_alone(plan)
     seen: set[Task] = set()
     for index, entry in enumerate(plan.tasks):
         if entry.task in seen:
@@ -168,18 +195,19 @@ def _check_tasks(plan: Plan) -> None:
         seen.add(entry.task)
 
 
-def _check_pair_matching(plan: Plan) -> None:
-    if not plan.has(Task.PAIR_MATCHING):
-        if plan.method is Method.FROZEN:
-            raise InvalidField("spec.method", "trains nothing; only pair matching can do without")
+def _check_alone(plan: Plan) -> None:
+    words = next((words for task, words in ALONE.items() if plan.has(task)), None)
+    if plan.method is Method.FROZEN and not plan.has(Task.PAIR_MATCHING):
+        raise InvalidField("spec.method", "trains nothing; only pair matching can do without")
+    if words is None:
         return
     if len(plan.tasks) > 1:
         raise InvalidField(
-            "spec.tasks", "names pair matching beside another task", next_step="Train it in a job of its own."
+            "spec.tasks", f"names {words} beside another task", next_step="Train it in a job of its own."
         )
     for name, value in (("folds", plan.folds), ("label_noise_ratio", plan.label_noise_ratio)):
         if value:
-            raise InvalidField(f"spec.{name}", "is not for pair matching: leave it at 0")
+            raise InvalidField(f"spec.{name}", f"is not for {words}: leave it at 0")
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,6 +255,11 @@ RECIPES: tuple[Recipe, ...] = (
         "search-lora",
         "Low-rank adapters, search relevance only: 2 % of the weights, small checkpoints.",
         _one(Task.SEARCH_RELEVANCE, method=Method.LORA, max_tokens=48, eval_every_steps=40),
+    ),
+    Recipe(
+        "sequence",
+        "What a customer takes next, from the order of what they took: causal attention, all items in the loss, titles read.",
+        _one(Task.SEQUENCE, method=Method.FULL),
     ),
     Recipe(
         "search-purchase-full",

@@ -10,9 +10,10 @@ import logging
 import os
 import random
 import shutil
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -20,13 +21,39 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save_file
 from torch import Tensor
 
-from aisle_trainer.engines.model import RankingModel
 from aisle_trainer.errors import CheckpointDamaged
 
 _STATE, _WEIGHTS, _OPTIMIZER, _BEST = "state.json", "weights.safetensors", "optimizer.safetensors", "best.safetensors"
 _MOMENTS = ("exp_avg", "exp_avg_sq", "step", "momentum_buffer")
 _RANDOM, _RANKS = "random.torch", "ranks."
 _log = logging.getLogger(__name__)
+
+
+class Ranks(Protocol):
+    """Ranks that move while training."""
+
+    def state(self) -> dict[str, Tensor]:
+        """Return what `load` takes up."""
+
+    def load(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from what `state` returned."""
+
+
+class Trainable(Protocol):
+    """A model whose trained weights can be kept and taken up."""
+
+    @property
+    def ranks(self) -> Ranks | None:
+        """Ranks that move while training; None without."""
+
+    def trainable(self) -> Iterator[tuple[str, torch.nn.Parameter]]:
+        """Yield the trained parameters by name."""
+
+    def trainable_state(self) -> dict[str, Tensor]:
+        """Copy the trained parameters."""
+
+    def load_trainable(self, state: Mapping[str, Tensor]) -> None:
+        """Put the values of `trainable_state` back."""
 
 
 @dataclass(slots=True)
@@ -41,7 +68,7 @@ class TrainingState:
     """Trained weights at the best validation; empty before the first."""
 
 
-def save(folder: Path, model: RankingModel, optimizer: torch.optim.Optimizer, state: TrainingState) -> Path:
+def save(folder: Path, model: Trainable, optimizer: torch.optim.Optimizer, state: TrainingState) -> Path:
     """Write checkpoint `state.step` below `folder`, then forget older ones; returns its path."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     final = folder / f"step-{state.step:08d}"
@@ -69,7 +96,7 @@ def save(folder: Path, model: RankingModel, optimizer: torch.optim.Optimizer, st
 
 
 def load_newest(
-    folder: Path, model: RankingModel, optimizer: torch.optim.Optimizer, plan_digest: str
+    folder: Path, model: Trainable, optimizer: torch.optim.Optimizer, plan_digest: str
 ) -> TrainingState | None:
     """Restore the newest whole checkpoint of the same plan into `model` and `optimizer`; None when there is none."""
     for place in sorted(folder.glob("step-*"), reverse=True) if folder.is_dir() else ():
@@ -88,7 +115,7 @@ def load_newest(
     return None
 
 
-def _optimizer_tensors(model: RankingModel, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+def _optimizer_tensors(model: Trainable, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     tensors = {
         f"{moment}.{name}": optimizer.state[parameter][moment].detach().clone().contiguous()
         for name, parameter in model.trainable()
@@ -102,7 +129,7 @@ def _optimizer_tensors(model: RankingModel, optimizer: torch.optim.Optimizer) ->
     return tensors
 
 
-def _restore_optimizer(model: RankingModel, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
+def _restore_optimizer(model: Trainable, optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor]) -> None:
     for name, parameter in model.trainable():
         found = {moment: tensors[f"{moment}.{name}"].clone() for moment in _MOMENTS if f"{moment}.{name}" in tensors}
         if found:

@@ -23,7 +23,7 @@ from aisle_trainer.domain.metrics import Figure
 from aisle_trainer.domain.plan import Plan, Task
 from aisle_trainer.domain.recommend import RERANK_TOP
 from aisle_trainer.domain.report import Outcome
-from aisle_trainer.engines import bundle, export, pair_data, purchase_data, search_data
+from aisle_trainer.engines import bundle, export, pair_data, purchase_data, search_data, sequence_data
 from aisle_trainer.engines.base_models import find_base_model
 from aisle_trainer.engines.encoder import Embedder, bf16_is_fast, encode, load_tokenizer, load_trunk
 from aisle_trainer.engines.model import ExportModel, RankingModel
@@ -36,6 +36,7 @@ COLUMNS: dict[Task, tuple[tuple[str, ...], tuple[str, ...]]] = {
     Task.SEARCH_RELEVANCE: (search_data.COLUMNS, ("label_weight",)),
     Task.PURCHASE: (purchase_data.COLUMNS, ()),
     Task.PAIR_MATCHING: (pair_data.COLUMNS, pair_data.MORE_COLUMNS),
+    Task.SEQUENCE: (sequence_data.COLUMNS, sequence_data.MORE_COLUMNS),
 }
 """Columns that a task needs, and those that it reads where they exist."""
 _PROBE_PAIRS = 24

@@ -100,7 +100,7 @@ class Rows:
             raise WrongColumns(
                 f"The dataset version lacks the columns {', '.join(missing)}.",
                 next_step="Name a dataset whose kind fits the task: judgments for search relevance, orders for purchase, "
-                "pairs for pair matching.",
+                "pairs for pair matching, orders or user-events for sequence.",
                 facts={"dataset_version": version.name, "missing": ", ".join(missing)},
             )
         columns = [*needed, *(name for name in wanted if name in existing)]
