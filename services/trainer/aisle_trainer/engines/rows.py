@@ -15,6 +15,7 @@ from aisle_trainer.errors import DataNotReady, DatasetUnreadable, WrongColumns
 TIERS: dict[Task, contract_pb2.ReadinessTier] = {
     Task.SEARCH_RELEVANCE: contract_pb2.READINESS_TIER_RELEVANCE,
     Task.PURCHASE: contract_pb2.READINESS_TIER_PERSONALISED,
+    Task.SEQUENCE: contract_pb2.READINESS_TIER_BEHAVIOUR,
 }
 """What governance must say of the data of a task before it is trained; a task without an entry needs nothing."""
 
