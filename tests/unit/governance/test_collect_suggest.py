@@ -56,6 +56,12 @@ def test_an_export_of_orders_is_understood(tmp_path: Path) -> None:
     check_mapping(found.mapping, DatasetKind.ORDERS)
 
 
+@pytest.mark.parametrize("name", ["placed_at", "when_at", "Zeitpunkt"])
+def test_the_only_column_of_times_is_taken_whatever_its_name(tmp_path: Path, name: str) -> None:
+    found = suggested(tmp_path, ORDERS.replace("InvoiceDate", name), DatasetKind.ORDERS)
+    assert found.mapping.columns["order_time"] == name and not found.missing
+
+
 def test_an_export_of_products_is_understood(tmp_path: Path) -> None:
     columns = dict(suggested(tmp_path, PRODUCTS, DatasetKind.PRODUCTS).mapping.columns)
     assert columns == {

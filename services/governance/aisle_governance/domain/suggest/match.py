@@ -95,9 +95,9 @@ def _score(column: CanonicalColumn, source: str, cells: Sequence[str], fits: Fit
     evidence = tuple(words for words in (name_words, value_words) if words)
     if by_name == SAME and by_values > 0:
         return max(0.5, _NAME_WEIGHT + (1 - _NAME_WEIGHT) * by_values), evidence
-    if by_name == 0:
-        return (_BY_VALUES_ALONE * by_values if telling else 0.0), evidence
-    return by_name * (_NAME_WEIGHT * by_values**0.5 + (1 - _NAME_WEIGHT) * by_values), evidence
+    by_both = by_name * (_NAME_WEIGHT * by_values**0.5 + (1 - _NAME_WEIGHT) * by_values)
+    # A name that is only a little alike says no more than one that is not.
+    return max(by_both, _BY_VALUES_ALONE * by_values if telling else 0.0), evidence
 
 
 def _settings(

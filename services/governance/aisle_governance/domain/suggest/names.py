@@ -53,7 +53,7 @@ SYNONYMS: dict[str, tuple[str, ...]] = {
     "country": ("ship country", "billing country", "country code", "land", "country name", "国家"),
     "order_time": (
         "invoice date", "order date", "date", "created at", "purchase date", "ordered at", "timestamp", "time", "purchased at",
-        "transaction date", "bestelldatum", "下单时间",
+        "transaction date", "placed at", "bestelldatum", "下单时间",
     ),
     "event_id": ("id", "event uuid", "message id", "uuid", "hit id"),
     "event_type": ("event", "event name", "action", "action name", "type", "behavior", "behaviour", "behavior type", "feedback type"),
