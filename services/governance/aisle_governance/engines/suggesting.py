@@ -299,6 +299,8 @@ def _texts(
 ) -> None:
     """A closed list where the values are names of groups, a greatest length for what people wrote, a pattern for ids and codes."""
     distinct = int(pc.count_distinct(known).as_py())
+    # A name of a group can be printed; what cannot is dirt that no contract should ask for.
+    listed = listed and all(str(one).isprintable() for one in pc.unique(known).to_pylist()[: MAX_ENUM + 1])
     if listed and distinct <= MAX_ENUM and len(known) >= ROWS_PER_VALUE * distinct:
         counts = {str(one["values"]): int(one["counts"]) for one in pc.value_counts(known).to_pylist()}
         arguments = {"validValues": sorted(counts)}
