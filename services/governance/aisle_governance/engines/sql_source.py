@@ -43,9 +43,8 @@ def export(
                 cursor = file.execute(sql)
                 names = [part[0] for part in cursor.description or ()]
                 return _write(names, iter(lambda: cursor.fetchmany(ROWS_AT_ONCE), []), target, max_bytes, on_rows)
-        with _connected(url) as conn:
-            result = _read_only(conn, database).exec_driver_sql(sql)
-            return _write(list(result.keys()), result.partitions(), target, max_bytes, on_rows)
+        with _connected(url) as conn, closing(_read_only(conn, database).exec_driver_sql(sql)) as result:
+            return _write(list(result.keys()), result.partitions(ROWS_AT_ONCE), target, max_bytes, on_rows)
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = getattr(error, "orig", None)
         raise SourceProblem(
@@ -92,12 +91,10 @@ def _read_only(conn: Connection, database: DatabaseSource) -> Connection:
     """A connection whose transaction cannot write, ends in time, and hands rows over a part at a time."""
     if conn.dialect.name != "postgresql":
         raise ValueError(conn.dialect.name)
-    conn = conn.execution_options(postgresql_readonly=True, stream_results=True, yield_per=ROWS_AT_ONCE)
-    conn.exec_driver_sql(
-        f"SET LOCAL statement_timeout = {int(database.timeout_seconds * 1000)}",
-        execution_options={"stream_results": False},
-    )
-    return conn
+    conn = conn.execution_options(postgresql_readonly=True)
+    # Before rows are streamed: a cursor, which streaming needs, can only be declared for a query.
+    conn.exec_driver_sql(f"SET LOCAL statement_timeout = {int(database.timeout_seconds * 1000)}")
+    return conn.execution_options(stream_results=True, max_row_buffer=ROWS_AT_ONCE)
 
 
 def _write(
