@@ -39,9 +39,9 @@ from aisle_trainer.settings import TrainerSettings
 from aisle_trainer.storage import records
 from monitor_support import Publisher
 from ranker_fakes import Bundle, build, fake_registry
+from ranker_host import live, ranker, refusal, state, until
 from sqlalchemy import Connection, insert, select, update
 from test_governance import Shop, shop  # noqa: F401
-from test_ranker import live, ranker, refusal, state, until
 from test_registry import evidence, messages
 
 PERSON = "cust-4711-zq"

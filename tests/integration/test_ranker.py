@@ -1,146 +1,53 @@
-"""The ranker over a real server, a real bus, a registry that hands out bundles, and an inference endpoint."""
+"""The ranker over a real server, a real bus and a registry that hands out bundles."""
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import grpc
 import grpc.aio
-import nats
 import numpy as np
 import pytest
 from aisle.governance.v1 import governance_events_pb2, user_event_pb2
-from aisle.ranker.v1 import ranker_events_pb2, ranking_pb2
 from aisle.ranker.v1 import ranker_service_pb2 as pb
-from aisle.ranker.v1 import ranker_service_pb2_grpc as pb_grpc
+from aisle.ranker.v1 import ranking_pb2
 from aisle.registry.v1 import registry_events_pb2
 from aisle.type.v1 import context_pb2
-from aisle_ranker.domain.engine import EMBEDDER, EMBEDDING, RANKER
-from aisle_ranker.engines.kserve import KserveEngine
-from aisle_ranker.engines.onnx import OnnxEngine
-from aisle_ranker.engines.tokenizing import BundleTokenizer
-from aisle_ranker.errors import EngineUnavailable
-from aisle_ranker.main import MIGRATIONS, wire
-from aisle_ranker.settings import RankerSettings
-from aisle_runtime.client import ErrorDetails, error_details, open_channel
 from aisle_runtime.names import new_id
-from aisle_runtime.testing import running_host
-from aisle_runtime.testing.nats import NatsServer, nats_server  # noqa: F401
+from aisle_runtime.testing.nats import NatsServer, nats_server
 from aisle_runtime.testing.postgres import both_databases
 from aisle_runtime.tokens import Signer
 from monitor_support import Publisher
 from ranker_fakes import (
     ALIAS,
-    MODEL,
     Bundle,
-    FakeEndpoint,
     FakeRegistry,
     Reference,
     build,
-    fake_endpoint,
-    fake_registry,
+)
+from ranker_host import (
+    ONE,
+    QUERY,
+    THREE,
+    TWO,
+    WAIT_SECONDS,
+    Listener,
+    Stub,
+    components,
+    customer,
+    expected,
+    first,
+    ids,
+    live,
+    ranker,
+    refusal,
+    registry,
+    second,
+    state,
 )
 
-Stub = pb_grpc.RankerServiceStub
-ONE, TWO, THREE = (f"{MODEL}/versions/{number}" for number in (1, 2, 3))
-QUERY = "large wooden desk"
-WAIT_SECONDS = 20.0
-
-
-@pytest.fixture
-async def registry() -> AsyncIterator[FakeRegistry]:
-    async with fake_registry() as fake:
-        yield fake
-
-
-@pytest.fixture(scope="module")
-def first() -> tuple[Bundle, Reference]:
-    return build()
-
-
-@pytest.fixture(scope="module")
-def second() -> tuple[Bundle, Reference]:
-    return build(seed=7)
-
-
-@asynccontextmanager
-async def ranker(folder: Path, registry: FakeRegistry, **more: Any) -> AsyncIterator[Stub]:
-    config = RankerSettings.model_validate(
-        {"state_dir": folder / "state", "registry_address": registry.address, "inference_threads": 1, **more}
-    )
-    async with running_host("ranker", config, MIGRATIONS, wire) as host, open_channel(host.address) as channel:
-        yield Stub(channel)
-
-
-async def state(stub: Stub) -> ranking_pb2.ServingState:
-    return (await stub.GetServingState(pb.GetServingStateRequest())).state
-
-
-async def until(stub: Stub, condition: Callable[[ranking_pb2.ServingState], bool]) -> ranking_pb2.ServingState:
-    async with asyncio.timeout(WAIT_SECONDS):
-        while not condition(found := await state(stub)):
-            await asyncio.sleep(0.02)
-    return found
-
-
-async def live(stub: Stub, version: str) -> ranking_pb2.ServingState:
-    return await until(stub, lambda found: found.live.model_version == version and not found.loading_model_version)
-
-
-async def refusal(call: Any) -> ErrorDetails:
-    with pytest.raises(grpc.aio.AioRpcError) as caught:
-        await call
-    return error_details(caught.value)
-
-
-def ids(answer: Any) -> list[str]:
-    return [result.product_id for result in answer.results]
-
-
-def expected(reference: Reference, query: str = QUERY, top: int = 24) -> list[str]:
-    return [reference.shop.product_id(row) for row in reference.search(query, top)]
-
-
-def components(result: ranking_pb2.RankingResult) -> dict[str, ranking_pb2.ScoreComponent]:
-    return {part.source: part for part in result.components}
-
-
-def customer(name: str) -> context_pb2.ShopperContext:
-    return context_pb2.ShopperContext(customer_id=name)
-
-
-class Listener:
-    """The ranker's events as they come."""
-
-    def __init__(self, connection: Any, subscription: Any) -> None:
-        self.connection, self._subscription = connection, subscription
-
-    @classmethod
-    async def open(cls, server: NatsServer) -> "Listener":
-        connection = await nats.connect(server.url, user="admin", password=server.password("admin"))
-        subscription = await connection.subscribe("aisle.ranker.>")
-        await connection.flush()
-        return cls(connection, subscription)
-
-    async def serving(self) -> ranker_events_pb2.ServingStateChanged:
-        return await self._next("aisle.ranker.serving_state.changed.v1", ranker_events_pb2.ServingStateChanged)
-
-    async def served(self, count: int) -> list[ranker_events_pb2.ServedAnswer]:
-        answers: list[ranker_events_pb2.ServedAnswer] = []
-        while len(answers) < count:
-            event = await self._next("aisle.ranker.impressions.served.v1", ranker_events_pb2.ImpressionsServed)
-            answers += event.answers
-        return answers
-
-    async def _next(self, subject: str, kind: Any) -> Any:
-        while True:
-            message = await self._subscription.next_msg(timeout=WAIT_SECONDS)
-            if message.subject == subject:
-                return kind.FromString(message.data)
+__all__ = ["first", "nats_server", "registry", "second"]
 
 
 async def check_search(stub: Stub, reference: Reference) -> ranking_pb2.AnswerInfo:
@@ -214,7 +121,7 @@ async def test_a_promotion_answers_and_is_told(
     tmp_path: Path,
     registry: FakeRegistry,
     first: tuple[Bundle, Reference],
-    nats_server: NatsServer,  # noqa: F811
+    nats_server: NatsServer,
     service_database: str,
 ) -> None:
     bundle, reference = first
@@ -315,7 +222,7 @@ async def test_models_are_swapped_and_refused_and_restored_while_shoppers_search
     registry: FakeRegistry,
     first: tuple[Bundle, Reference],
     second: tuple[Bundle, Reference],
-    nats_server: NatsServer,  # noqa: F811
+    nats_server: NatsServer,
     service_database: str,
 ) -> None:
     heard, publish = await Listener.open(nats_server), Publisher(nats_server)
@@ -473,139 +380,3 @@ async def test_an_answer_comes_within_the_callers_time_or_not_at_all(
                 assert error.code() is grpc.StatusCode.DEADLINE_EXCEEDED
             else:
                 assert ids(hasty) == ids(answer)
-
-
-ENDPOINT_NAMES = {"shop_ranker_1": "ranker.onnx", "shop_embedder": "embedder.onnx"}
-KSERVE = {
-    "inference_backend": "kserve", "precision": "fp32",
-    "kserve_ranker_model": "shop_ranker_{version}", "kserve_embedder_model": "shop_embedder",
-}  # fmt: skip
-
-
-@pytest.fixture
-async def endpoint(first: tuple[Bundle, Reference]) -> AsyncIterator[FakeEndpoint]:
-    async with fake_endpoint() as fake:
-        fake.serve(first[0], ENDPOINT_NAMES)
-        yield fake
-
-
-@asynccontextmanager
-async def engines(
-    folder: Path, bundle: Bundle, endpoint: FakeEndpoint, timeout: float = 5.0
-) -> AsyncIterator[tuple[KserveEngine, OnnxEngine, BundleTokenizer]]:
-    paths = bundle.write(folder / "bundle")
-    names = {RANKER: "shop_ranker_1", EMBEDDER: "shop_embedder"}
-    remote = KserveEngine(endpoint.address, names, timeout)
-    with ThreadPoolExecutor(1) as pool:
-        graphs = {RANKER: paths["ranker.onnx"], EMBEDDER: paths["embedder.onnx"]}
-        embedded = OnnxEngine(graphs, pool, 1, 1)
-        yield remote, embedded, BundleTokenizer(paths["tokenizer.json"], 24)
-        await remote.close()
-
-
-@pytest.mark.parametrize("widen", [False, True])
-async def test_an_endpoint_gives_the_scores_of_the_embedded_engine(
-    tmp_path: Path, first: tuple[Bundle, Reference], endpoint: FakeEndpoint, widen: bool
-) -> None:
-    bundle, reference = first
-    endpoint.widen = widen
-    async with engines(tmp_path, bundle, endpoint) as (remote, embedded, tokenizer):
-        assert (remote.name, remote.workers, embedded.name, embedded.workers) == ("kserve", 0, "onnxruntime", 1)
-        titles = tokenizer.ids_of(bundle.shop.titles[:60])
-        pairs = tokenizer.pairs(tokenizer.ids("red lamp ; large wooden desk"), titles)
-        heads = ("relevance", "purchase")
-        far, near = [await engine.run(RANKER, pairs, heads, 5.0) for engine in (remote, embedded)]
-        for head in heads:
-            assert far.outputs[head].shape == (60,)
-            assert far.outputs[head] == pytest.approx(near.outputs[head], abs=1e-5)
-        wanted = [
-            reference.logit("relevance", "red lamp ; large wooden desk", title) for title in bundle.shop.titles[:60]
-        ]
-        assert far.outputs["relevance"] == pytest.approx(wanted, abs=1e-3)
-        singles = tokenizer.singles(titles)
-        far, near = [await engine.run(EMBEDDER, singles, (EMBEDDING,), None) for engine in (remote, embedded)]
-        assert far.outputs[EMBEDDING].shape == (60, 16)
-        assert far.outputs[EMBEDDING] == pytest.approx(near.outputs[EMBEDDING], abs=1e-5)
-        assert far.seconds > 0
-
-
-async def test_an_endpoint_that_fails_is_left_alone_for_a_moment(
-    tmp_path: Path, first: tuple[Bundle, Reference], endpoint: FakeEndpoint
-) -> None:
-    async with engines(tmp_path, first[0], endpoint, timeout=0.3) as (remote, _, tokenizer):
-        batch = tokenizer.singles([tokenizer.ids("red lamp")])
-
-        async def ask(timeout: float | None = None) -> None:
-            await remote.run(EMBEDDER, batch, (EMBEDDING,), timeout)
-
-        async def rested() -> None:
-            async with asyncio.timeout(WAIT_SECONDS):
-                while True:
-                    try:
-                        return await ask()
-                    except EngineUnavailable:
-                        await asyncio.sleep(0.05)
-
-        await ask()
-        for trouble, relief in (
-            ({"refuse": grpc.StatusCode.INTERNAL}, {"refuse": None}),
-            ({"garble": True}, {"garble": False}),
-            ({"delay": 1.0}, {"delay": 0.0}),
-        ):
-            vars(endpoint).update(trouble)
-            with pytest.raises(EngineUnavailable):
-                await ask()
-            vars(endpoint).update(relief)
-            calls = endpoint.calls.total()
-            with pytest.raises(EngineUnavailable):
-                await ask()
-            assert endpoint.calls.total() == calls, "resting"
-            await rested()
-        endpoint.delay = 1.0
-        with pytest.raises(TimeoutError):
-            await ask(0.05)
-        endpoint.delay = 0.0
-        await ask()
-
-
-async def test_a_ranker_over_an_endpoint_answers_like_one_with_the_model_inside(
-    tmp_path: Path,
-    registry: FakeRegistry,
-    first: tuple[Bundle, Reference],
-    second: tuple[Bundle, Reference],
-    endpoint: FakeEndpoint,
-) -> None:
-    registry.move(registry.register(first[0]))
-    requests = [pb.SearchRequest(query=query, page_size=200) for query in ("red lamp", QUERY, "golden clock", "metal")]
-    over = {**KSERVE, "kserve_address": endpoint.address}
-    async with ranker(tmp_path / "a", registry, precision="fp32") as inside:
-        async with ranker(tmp_path / "b", registry, **over) as remote:
-            await live(inside, ONE)
-            assert (await live(remote, ONE)).live.engine == "kserve"
-            for request in requests:
-                near, far = await inside.Search(request), await remote.Search(request)
-                assert ids(far) == ids(near)
-                assert [r.score for r in far.results] == pytest.approx([r.score for r in near.results], abs=1e-5)
-                assert not far.info.degradations
-            for_you = pb.RecommendRequest(kind=pb.RECOMMEND_KIND_FOR_YOU, context=customer("c1"))
-            near_by, far_off = await inside.Recommend(for_you), await remote.Recommend(for_you)
-            assert ids(far_off) == ids(near_by)
-            assert [r.score for r in far_off.results] == pytest.approx([r.score for r in near_by.results], abs=1e-5)
-            assert endpoint.calls["shop_ranker_1"] > 0
-            stored = tmp_path / "b" / "state" / "artifacts"
-            assert list(stored.rglob(first[0].digests["search_index.arrow"]))
-            assert not list(stored.rglob(first[0].digests["ranker.onnx"])), "the endpoint has the graphs"
-
-            endpoint.refuse = grpc.StatusCode.UNAVAILABLE
-            degraded = await remote.Search(requests[0])
-            told = [(entry.skipped_stage, entry.cause) for entry in degraded.info.degradations]
-            assert told == [("vector", "ENGINE_UNAVAILABLE"), ("neural", "ENGINE_UNAVAILABLE")]
-            assert degraded.results[0].title.split()[::2] == ["red", "lamp"]
-    async with ranker(tmp_path / "b", registry, **over) as remote:
-        assert (await state(remote)).live.model_version == ONE, "an endpoint that is away stops no restart"
-        endpoint.refuse = None
-        endpoint.serve(first[0], {"shop_ranker_2": "ranker.onnx"})
-        registry.move(registry.register(second[0]))
-    async with ranker(tmp_path / "b", registry, **over) as remote:
-        found = await until(remote, lambda told: told.HasField("last_load_failure"))
-        assert (found.live.model_version, found.last_load_failure.reason) == (ONE, "GOLDEN_MISMATCH")

@@ -20,8 +20,8 @@ from aisle_runtime.tokens import Signer, load_key
 from google.protobuf.json_format import ParseDict
 from monitor_support import Publisher
 from ranker_fakes import Bundle, FakeRegistry, Reference, build, fake_registry
+from ranker_host import Listener, Stub, ids, live, ranker, refusal
 from test_erasure_services import Ear, ordered
-from test_ranker import Listener, Stub, ids, live, ranker, refusal
 
 ONE, TWO = "models/shop-ranker/versions/1", "models/shop-ranker/versions/2"
 QUERY = "large wooden desk"
