@@ -2,8 +2,9 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import TypeVar
 
 import grpc.aio
@@ -114,16 +115,10 @@ async def wire(platform: Platform) -> Wiring:
     copies = Copies(platform.db, platform.artifacts, loading.registry, loading, shoppers, impressions, log)
     orders = _erasures(platform, copies)
     await orders.restore()
-    products = Products(platform.db)
-    vectors = ProductVectors(serving, Neural(settings.neural_batch_size))
-    products.on_change = serving.on_swap = vectors.wake
-    await products.restore()
-    filling = Filling(settings.catalog_dataset, platform.clients.channel(settings.governance_address), products)
-    shop = CatalogSearch(products, vectors, ProductSearch(cascade, offload))
-    catalog = CatalogServicer(products, vectors, serving, platform.requests)
+    shop = await _shop(platform, settings, serving, ProductSearch(cascade, offload))
 
     def doors(answering: Answering, serving: Serving, shoppers: Known) -> RankerServicer:
-        return RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased, shop)
+        return RankerServicer(answering, serving, shoppers, search, recommend, rank, orders.is_erased, shop.search)
 
     servicer = doors(answering, serving, shoppers)
     servicer.keep(
@@ -134,22 +129,16 @@ async def wire(platform: Platform) -> Wiring:
             platform.db, log, answering, serving, placements, signer, doors, loading.prepare_again, orders.is_erased
         ),
     )
-    assisting = Assisting(
-        platform.db,
-        serving,
-        cascade.neural,
-        offload,
-        settings.assist_min_support,
-        settings.deadline_reserve_ms / 1000,
-    )
+    reserve = settings.deadline_reserve_ms / 1000
+    assisting = Assisting(platform.db, serving, cascade.neural, offload, settings.assist_min_support, reserve)
     platform.jobs.register(training_kind(settings.assist_training_memory_mib))
     assist_servicer = AssistServicer(assisting, platform.db, platform.requests, platform.jobs)
-    door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders, filling)
+    door = EventDoor(platform.db, platform.inbox, loading, shoppers, copies, orders, shop.filling)
 
     def register(server: grpc.aio.Server) -> None:
         ranker_service_pb2_grpc.add_RankerServiceServicer_to_server(servicer, server)
         assist_service_pb2_grpc.add_AssistServiceServicer_to_server(assist_servicer, server)
-        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(catalog, server)
+        catalog_service_pb2_grpc.add_CatalogServiceServicer_to_server(shop.servicer, server)
 
     async def ready() -> str:
         return "" if loading.restored else "The last live model is being loaded."
@@ -172,11 +161,34 @@ async def wire(platform: Platform) -> Wiring:
             orders.run,
             placements.run,
             log.run,
-            filling.run,
-            lambda: vectors.run(products),
+            *shop.background,
         ],
         on_stop=[assisting.close, impressions.flush, log.flush, close],
         ready=ready,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Shop:
+    """What keeps the catalogue and searches it."""
+
+    search: CatalogSearch
+    servicer: CatalogServicer
+    filling: Filling
+    background: Sequence[Callable[[], Awaitable[None]]]
+
+
+async def _shop(platform: Platform, settings: RankerSettings, serving: Serving, search: ProductSearch) -> _Shop:
+    products = Products(platform.db)
+    vectors = ProductVectors(serving, Neural(settings.neural_batch_size))
+    products.on_change = serving.on_swap = vectors.wake
+    await products.restore()
+    filling = Filling(settings.catalog_dataset, platform.clients.channel(settings.governance_address), products)
+    return _Shop(
+        search=CatalogSearch(products, vectors, search),
+        servicer=CatalogServicer(products, vectors, serving, platform.requests),
+        filling=filling,
+        background=[filling.run, lambda: vectors.run(products)],
     )
 
 
